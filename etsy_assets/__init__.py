@@ -1,0 +1,1 @@
+"""A Dagster data platform that turns Etsy furniture listings into an ensemble image search."""

@@ -1,0 +1,1 @@
+"""What exists: one module for each stage from a listing to the published search corpus."""

@@ -1,0 +1,151 @@
+"""Each cutout as the vectors of the profile's encoders, and each listing's words as those of the CLIP encoders."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from etsy_assets.assets.cutouts import cutouts
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.groups import EMBEDDINGS, OWNERS
+from etsy_assets.assets.listings import listings
+from etsy_assets.encoders.base import TextEncoder
+from etsy_assets.encoders.batch import embed_batch
+from etsy_assets.encoders.listing_texts import embed_listing_texts
+from etsy_assets.encoders.registry import EncoderSpec
+from etsy_assets.encoders.unfinished import EncoderReport
+from etsy_assets.imaging.archive import ImageArchive
+from etsy_assets.partitions import listing_batches
+from etsy_assets.resources.encoder_models import EncoderModels
+from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
+
+COMPLETE = "every_cutout_is_embedded"
+
+
+def embeddings_key(encoder: str) -> dg.AssetKey:
+    return dg.AssetKey(["embeddings", encoder])
+
+
+def text_embeddings_key(encoder: str) -> dg.AssetKey:
+    return dg.AssetKey(["text_embeddings", encoder])
+
+
+def make_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
+    """One op for any subset of the encoders, so that a cutout is decoded once for all of them."""
+
+    @dg.multi_asset(
+        name="embeddings",
+        specs=[
+            dg.AssetSpec(
+                embeddings_key(spec.name),
+                deps=[cutouts],
+                description=f"A batch's cutouts as unit vectors of {spec.name}: {spec.dimension} numbers an image.",
+                group_name=EMBEDDINGS,
+                kinds={"pytorch", spec.adapter, "safetensors"},
+                owners=OWNERS,
+                code_version=spec.fingerprint,
+                metadata={"licence": spec.licence, "model": spec.home_page, "dimension": spec.dimension},
+                skippable=False,
+            )
+            for spec in specs
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(COMPLETE, asset=embeddings_key(spec.name), description="No cutout is without its vector.")
+            for spec in specs
+        ],
+        partitions_def=listing_batches,
+        can_subset=True,
+        pool="inference",
+        retry_policy=RETRY_PASSING_FAULTS,
+    )
+    def embeddings(
+        context: dg.AssetExecutionContext,
+        catalog_database: CatalogDatabase,
+        home_folder: HomeFolder,
+        encoder_models: EncoderModels,
+    ) -> Iterator[dg.MaterializeResult]:
+        chosen = [spec.name for spec in specs if embeddings_key(spec.name) in context.selected_asset_keys]
+        reports: dict[str, list[EncoderReport]] = {name: [] for name in chosen}
+        with failing_clearly(), catalog_database.open() as catalog:
+            encoders = encoder_models.load_all(chosen)
+            for batch in context.partition_keys:
+                destinations = {name: home_folder.paths.embeddings(name, batch) for name in chosen}
+                with ImageArchive.open(home_folder.paths.cutouts(batch)) as archive:
+                    report = embed_batch(archive, encoders, destinations)
+                catalog.record_outcomes(report.outcomes)
+                for name, of_encoder in report.encoders.items():
+                    reports[name].append(of_encoder)
+                context.log.info("%s: %d cutouts, %d read", batch, report.images, report.decoded)
+        for name in chosen:
+            yield encoder_result(embeddings_key(name), reports[name])
+
+    return embeddings
+
+
+def make_text_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
+    """Title and materials of each listing, once, by the encoders that read."""
+    readers = [spec for spec in specs if spec.has_text]
+
+    @dg.multi_asset(
+        name="text_embeddings",
+        specs=[
+            dg.AssetSpec(
+                text_embeddings_key(spec.name),
+                deps=[listings],
+                description=f"A batch's titles and materials as unit vectors of {spec.name}, one a listing.",
+                group_name=EMBEDDINGS,
+                kinds={"pytorch", spec.adapter, "safetensors"},
+                owners=OWNERS,
+                code_version=spec.fingerprint,
+            )
+            for spec in readers
+        ],
+        partitions_def=listing_batches,
+        can_subset=True,
+        pool="inference",
+        retry_policy=RETRY_PASSING_FAULTS,
+    )
+    def text_embeddings(
+        context: dg.AssetExecutionContext,
+        catalog_database: CatalogDatabase,
+        home_folder: HomeFolder,
+        encoder_models: EncoderModels,
+    ) -> Iterator[dg.MaterializeResult]:
+        chosen = [spec.name for spec in readers if text_embeddings_key(spec.name) in context.selected_asset_keys]
+        reports: dict[str, list[EncoderReport]] = {name: [] for name in chosen}
+        with failing_clearly(), catalog_database.open() as catalog:
+            encoders = encoder_models.load_all(chosen)
+            for batch in context.partition_keys:
+                records = catalog.listings(batch)
+                for name, encoder in encoders.items():
+                    assert isinstance(encoder, TextEncoder)
+                    destination = home_folder.paths.text_embeddings(name, batch)
+                    reports[name].append(embed_listing_texts(records, encoder, destination))
+        for name in chosen:
+            yield encoder_result(text_embeddings_key(name), reports[name], checked=False)
+
+    return text_embeddings
+
+
+def encoder_result(key: dg.AssetKey, reports: Sequence[EncoderReport], checked: bool = True) -> dg.MaterializeResult:
+    """One encoder's counts and speed over the partitions of a run."""
+    new, reused = sum(report.new for report in reports), sum(report.reused for report in reports)
+    failed, seconds = sum(report.failed for report in reports), sum(report.seconds for report in reports)
+    check = dg.AssetCheckResult(
+        check_name=COMPLETE,
+        asset_key=key,
+        passed=failed == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"vectors": new + reused, "failed": failed},
+    )
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "dagster/row_count": new + reused,
+            "new_vectors": new,
+            "reused_vectors": reused,
+            "failed_vectors": failed,
+            "vectors_per_second": round(new / seconds, 2) if seconds else 0.0,
+            "duration_seconds": round(seconds, 2),
+        },
+        check_results=[check] if checked else [],
+    )

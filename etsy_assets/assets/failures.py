@@ -1,0 +1,22 @@
+"""How a stage's failures reach Dagster: a configuration error is never retried, a passing fault is, with back-off."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from etsy_assets.errors import BadQuery, ConfigurationError, CorruptArtifact
+
+# The clients have retried for a minute by themselves before a step fails.
+RETRY_PASSING_FAULTS = dg.RetryPolicy(
+    max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turns what only a person can mend into a failed step whose message is that one sentence."""
+    try:
+        yield
+    except (ConfigurationError, CorruptArtifact, BadQuery) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error

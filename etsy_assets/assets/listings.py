@@ -1,0 +1,72 @@
+"""The full records of a batch's listings, with their shops and images' addresses."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from etsy_assets.assets.discovered_listings import discovered_listings
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.groups import LISTINGS, OWNERS
+from etsy_assets.catalog.records import ListingRecord
+from etsy_assets.etsy.client import EtsyClient
+from etsy_assets.partitions import listing_batches
+from etsy_assets.resources.etsy_api import EtsyApi
+from etsy_assets.resources.stores import CatalogDatabase
+
+COMPLETE = "every_listing_is_accounted_for"
+
+
+@dg.asset(
+    group_name=LISTINGS,
+    kinds={"etsy", "sqlite"},
+    owners=OWNERS,
+    code_version="1",
+    deps=[discovered_listings],
+    partitions_def=listing_batches,
+    pool="etsy_api",
+    retry_policy=RETRY_PASSING_FAULTS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            COMPLETE, asset="listings", description="Each listing of the batch is stored, or confirmed gone from Etsy."
+        )
+    ],
+)
+def listings(
+    context: dg.AssetExecutionContext, etsy_api: EtsyApi, catalog_database: CatalogDatabase
+) -> dg.MaterializeResult:
+    """A batch's listings as Etsy has them now: title, price, materials, shop, and where their images are."""
+    asked = found = gone = images = 0
+    with failing_clearly(), catalog_database.open() as catalog:
+        client = etsy_api.client(catalog)
+        for batch in context.partition_keys:
+            ids = catalog.batch_listing_ids(batch)
+            records, missing = read_listings(client, ids)
+            catalog.upsert_listings(records)
+            catalog.mark_gone(missing, datetime.now(UTC))
+            asked, found, gone = asked + len(ids), found + len(records), gone + len(missing)
+            images += len(catalog.images(batch))
+            context.log.info("%s: %d listings, %d gone from Etsy", batch, len(records), len(missing))
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": found, "listings_gone": gone, "images": images},
+        check_results=[
+            dg.AssetCheckResult(check_name=COMPLETE, passed=asked == found + gone, metadata={"listings": asked})
+        ],
+    )
+
+
+def read_listings(client: EtsyClient, ids: list[int]) -> tuple[list[ListingRecord], list[int]]:
+    """The listings' records, and the ids of those that are gone.
+
+    The batch call leaves out what it does not have, and sometimes more; each that is missing is asked for by itself
+    before it counts as gone.
+    """
+    records = client.listings(ids)
+    missing = []
+    for listing_id in set(ids) - {record.listing_id for record in records}:
+        record = client.listing(listing_id)
+        if record is None:
+            missing.append(listing_id)
+        else:
+            records.append(record)
+    return records, sorted(missing)
+

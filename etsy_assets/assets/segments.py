@@ -1,0 +1,156 @@
+"""Segments: consecutive batches whose images stand in one order in every encoder's index."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.groups import OWNERS, SEARCH
+from etsy_assets.automation.decisions import segment_batches
+from etsy_assets.encoders.registry import EncoderSpec
+from etsy_assets.errors import ConfigurationError
+from etsy_assets.partitions import index_segments
+from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
+from etsy_assets.search.batches import NotReady, searchable_images
+from etsy_assets.search.indexes import build_index, build_text_index
+from etsy_assets.search.manifests import IndexManifest, RowsManifest
+from etsy_assets.search.rows import build_segment_rows, latest_rows
+
+NONE_SKIPPED = "no_batch_is_skipped"
+
+
+def index_key(encoder: str) -> dg.AssetKey:
+    return dg.AssetKey(["index", encoder])
+
+
+def text_index_key(encoder: str) -> dg.AssetKey:
+    return dg.AssetKey(["text_index", encoder])
+
+
+def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) -> dg.AssetsDefinition:
+    """The asset that fixes the order of a segment's images."""
+    encoders = [spec.name for spec in specs]
+    text_encoders = [spec.name for spec in specs if spec.has_text]
+
+    @dg.asset(
+        name="segment_rows",
+        group_name=SEARCH,
+        kinds={"parquet"},
+        owners=OWNERS,
+        code_version="1",
+        deps=[
+            *(dg.AssetDep(embeddings_key(name), partition_mapping=dg.AllPartitionMapping()) for name in encoders),
+            *(dg.AssetDep(text_embeddings_key(n), partition_mapping=dg.AllPartitionMapping()) for n in text_encoders),
+        ],
+        partitions_def=index_segments,
+        retry_policy=RETRY_PASSING_FAULTS,
+        check_specs=[
+            dg.AssetCheckSpec(
+                NONE_SKIPPED, asset="segment_rows", description="Every sealed batch of the segment is wholly embedded."
+            )
+        ],
+    )
+    def segment_rows(
+        context: dg.AssetExecutionContext, catalog_database: CatalogDatabase, home_folder: HomeFolder
+    ) -> dg.MaterializeResult:
+        """The order of a segment's images: row N is the same image in every encoder's index."""
+        rows: list[RowsManifest] = []
+        skipped: list[NotReady] = []
+        with failing_clearly(), catalog_database.open() as catalog:
+            for segment in context.partition_keys:
+                ready = {}
+                for batch in segment_batches(segment, catalog.batch_keys(), batches_per_segment):
+                    live = {(image.listing_id, image.image_id) for image in catalog.images(batch)}
+                    found = searchable_images(home_folder.paths, batch, live, encoders, text_encoders)
+                    if isinstance(found, NotReady):
+                        context.log.warning("%s is skipped: %s", batch, found.reason)
+                        skipped.append(found)
+                    else:
+                        ready[batch] = found
+                if not ready:
+                    raise ConfigurationError(
+                        f"{segment} has no batch that is wholly embedded: run the ingest job for its batches first."
+                    )
+                rows.append(build_segment_rows(home_folder.paths, segment, ready))
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(manifest.rows for manifest in rows),
+                "listings": sum(manifest.listings for manifest in rows),
+                "batches": sum(len(manifest.batches) for manifest in rows),
+                "version": ", ".join(manifest.version for manifest in rows),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=NONE_SKIPPED,
+                    passed=not skipped,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"skipped": {batch.batch: batch.reason for batch in skipped}},
+                )
+            ],
+        )
+
+    return segment_rows
+
+
+def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
+    """One op for any subset of a segment's indexes: a new encoder is added by backfilling its own alone."""
+    readers = [spec for spec in specs if spec.has_text]
+
+    @dg.multi_asset(
+        name="indexes",
+        specs=[
+            *(
+                index_spec(index_key(spec.name), embeddings_key(spec.name), spec, "images, one row an image")
+                for spec in specs
+            ),
+            *(
+                index_spec(text_index_key(spec.name), text_embeddings_key(spec.name), spec, "titles, one row a listing")
+                for spec in readers
+            ),
+        ],
+        partitions_def=index_segments,
+        can_subset=True,
+        retry_policy=RETRY_PASSING_FAULTS,
+    )
+    def indexes(context: dg.AssetExecutionContext, home_folder: HomeFolder) -> Iterator[dg.MaterializeResult]:
+        home = home_folder.paths
+        built: dict[dg.AssetKey, list[IndexManifest]] = {key: [] for key in context.selected_asset_keys}
+        with failing_clearly():
+            for segment in context.partition_keys:
+                rows = latest_rows(home, segment)
+                if rows is None:
+                    raise ConfigurationError(f"{segment} has no rows yet: materialize segment_rows for it first.")
+                for spec in specs:
+                    if index_key(spec.name) in built:
+                        built[index_key(spec.name)].append(build_index(home, segment, rows.version, spec.name))
+                    if text_index_key(spec.name) in built:
+                        built[text_index_key(spec.name)].append(
+                            build_text_index(home, segment, rows.version, spec.name)
+                        )
+        for key, manifests in built.items():
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/row_count": sum(manifest.rows for manifest in manifests),
+                    "dimension": manifests[0].dimension,
+                    "kind": ", ".join(sorted({manifest.kind for manifest in manifests})),
+                    "written_mb": round(
+                        sum(stamp.bytes for manifest in manifests for stamp in manifest.files.values()) / 1e6, 3
+                    ),
+                },
+            )
+
+    return indexes
+
+
+def index_spec(key: dg.AssetKey, source: dg.AssetKey, spec: EncoderSpec, of: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=["segment_rows", dg.AssetDep(source, partition_mapping=dg.AllPartitionMapping())],
+        description=f"A FAISS index of {spec.name} over a segment's {of}, in the order of segment_rows.",
+        group_name=SEARCH,
+        kinds={"faiss"},
+        owners=OWNERS,
+        code_version="1",
+    )

@@ -1,0 +1,1 @@
+"""When the assets are made: decisions from state, and thin sensors and schedules around them."""

@@ -1,0 +1,92 @@
+"""What to run next, decided from what should exist, what does, and what is in flight. Pure functions."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+SEGMENT_DIGITS = 4
+
+
+def segment_of(batch_number: int, batches_per_segment: int) -> str:
+    """The segment that a batch belongs to, for ever."""
+    return f"segment-{batch_number // batches_per_segment:0{SEGMENT_DIGITS}d}"
+
+
+def segment_batches(segment: str, batches: Collection[str], batches_per_segment: int) -> list[str]:
+    """The batch keys (batch-000042) that a segment holds, in order."""
+    return sorted(key for key in batches if segment_of(key_number(key), batches_per_segment) == segment)
+
+
+def key_number(key: str) -> int:
+    """42 from batch-000042."""
+    return int(key.rpartition("-")[2])
+
+
+def batches_to_request(
+    sealed: Collection[str], materialized: Collection[str], with_runs: Collection[str], limit: int
+) -> list[str]:
+    """Batches to run now: sealed, not materialized, and never run yet.
+
+    Oldest first, so that a failing batch can't starve the ones before it. What has a run is that run's business, or
+    repair_sensor's.
+    """
+    return sorted(set(sealed) - set(materialized) - set(with_runs))[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRuns:
+    """A batch's runs so far. `last_failed` also when it was canceled by its own failure to start."""
+
+    failures: int
+    in_flight: bool
+    last_failed: bool
+
+
+def batches_to_repair(runs: Mapping[str, BatchRuns], materialized: Collection[str], tries: int) -> dict[str, int]:
+    """Batches whose last run failed, each with the number of its next try; one that has had `tries` is left."""
+    return {
+        batch: state.failures + 1
+        for batch, state in sorted(runs.items())
+        if batch not in materialized and state.last_failed and not state.in_flight and state.failures < tries
+    }
+
+
+def segments_to_index(
+    embedded: Mapping[str, int], indexed: Mapping[str, int], batches_per_segment: int
+) -> dict[str, int]:
+    """Segments with a batch that was embedded after the segment was indexed, each with its newest event.
+
+    embedded: for each wholly embedded batch the storage id of its newest event. indexed: for each segment that has
+    every index the storage id of its oldest one.
+    """
+    newest: dict[str, int] = {}
+    for batch, event in embedded.items():
+        segment = segment_of(key_number(batch), batches_per_segment)
+        newest[segment] = max(newest.get(segment, 0), event)
+    return {segment: event for segment, event in sorted(newest.items()) if event > indexed.get(segment, 0)}
+
+
+def snapshot_is_behind(indexed: Mapping[str, int], published: int) -> bool:
+    """Whether a segment was indexed after the last snapshot was published; both by storage id, 0 = never."""
+    return any(event > published for event in indexed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Debounce:
+    """What a publishing sensor remembers from tick to tick: the newest event it saw, and since when (epoch seconds)."""
+
+    event: int = 0
+    seen_at: float = 0.0
+    waiting_since: float = 0.0
+
+
+def settled(memory: Debounce, event: int, now: float, quiet: float, longest: float) -> tuple[bool, Debounce]:
+    """Whether to publish now, and what to remember.
+
+    New events put it off for `quiet` seconds, so that ten batches in a row cost one publish; but never for longer than
+    `longest`, so that a steady stream can't put it off for ever.
+    """
+    if event != memory.event:
+        waiting_since = memory.waiting_since or now
+        memory = Debounce(event, now, waiting_since)
+    ready = now - memory.seen_at >= quiet or now - memory.waiting_since >= longest
+    return ready, Debounce(event, memory.seen_at, 0.0) if ready else memory

@@ -1,0 +1,50 @@
+"""Reviews, each once: the answer for a listing does not give the transaction that the answer for its shop gives."""
+
+import hashlib
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from etsy_assets.catalog.database import Columns, Database, chunks, upsert
+from etsy_assets.catalog.records import ReviewRecord
+from etsy_assets.catalog.schema import review
+
+
+def natural_key(record: ReviewRecord) -> str:
+    """What names a review without its transaction: listing, second, rating and a hash of the text."""
+    digest = hashlib.sha256(record.text.encode()).hexdigest()[:16]
+    return f"{record.listing_id}:{record.created_timestamp}:{record.rating}:{digest}"
+
+
+class ReviewQueries(Database):
+    def record_reviews(self, records: Iterable[ReviewRecord]) -> None:
+        """Stores the reviews: an edited one overwrites itself, one known by its transaction is not repeated."""
+        identified: list[Columns] = []
+        anonymous: list[Columns] = []
+        for record in records:
+            known = record.transaction_id is not None
+            row = {name: getattr(record, name) for name in record.__slots__} | {"natural_key": natural_key(record)}
+            row["review_key"] = f"transaction:{record.transaction_id}" if known else row["natural_key"]
+            (identified if known else anonymous).append(row)
+        with self._write(alone=True) as connection:
+            upsert(connection, review, identified)
+            named: set[str] = set()
+            for keys in chunks({row["natural_key"] for row in identified + anonymous}):
+                same = review.c.natural_key.in_(keys)
+                with_transaction = review.c.transaction_id.is_not(None)
+                named.update(
+                    connection.execute(sa.select(review.c.natural_key).where(same, with_transaction)).scalars()
+                )
+            for keys in chunks(named):
+                connection.execute(sa.delete(review).where(review.c.review_key.in_(keys)))
+            upsert(connection, review, [row for row in anonymous if row["natural_key"] not in named])
+
+    def reviews(self, listing_id: int) -> list[ReviewRecord]:
+        """The stored reviews of a listing, newest first."""
+        query = (
+            sa.select(*(review.c[name] for name in ReviewRecord.__slots__))
+            .where(review.c.listing_id == listing_id)
+            .order_by(review.c.created_timestamp.desc(), review.c.review_key)
+        )
+        with self._read() as connection:
+            return [ReviewRecord(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,75 @@
+"""The whole platform on one screen. ETSY_ASSETS_PROFILE says which: the offline demo, or Etsy and the full models."""
+
+import dagster as dg
+
+from etsy_assets.assets.cutouts import cutouts
+from etsy_assets.assets.discovered_listings import discovered_listings
+from etsy_assets.assets.embeddings import make_embeddings, make_text_embeddings
+from etsy_assets.assets.images import images
+from etsy_assets.assets.listings import listings
+from etsy_assets.assets.search_snapshot import make_search_snapshot
+from etsy_assets.assets.segments import make_indexes, make_segment_rows
+from etsy_assets.assets.taxonomy import taxonomy
+from etsy_assets.automation.alerts import make_run_failure_sensor
+from etsy_assets.automation.schedules import make_crawl_schedule
+from etsy_assets.automation.sensors import make_listing_batches_sensor, make_publish_sensor, make_repair_sensor
+from etsy_assets.encoders.registry import profile_encoders
+from etsy_assets.jobs.ensemble_search import ensemble_search
+from etsy_assets.jobs.pipeline import make_pipeline_jobs
+from etsy_assets.resources.deployment import deployment_resources
+from etsy_assets.settings import Settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Every asset, job, sensor, schedule and resource of a deployment."""
+    specs = profile_encoders(settings.profile)
+    embeddings, text_embeddings = make_embeddings(specs), make_text_embeddings(specs)
+    segment_rows, indexes = make_segment_rows(specs, settings.batches_per_segment), make_indexes(specs)
+    search_snapshot = make_search_snapshot(specs)
+
+    jobs = make_pipeline_jobs(
+        crawled=dg.AssetSelection.assets(taxonomy, discovered_listings),
+        of_batches=dg.AssetSelection.assets(listings, images, cutouts, embeddings, text_embeddings),
+        of_segments=dg.AssetSelection.assets(segment_rows, indexes),
+        snapshot=dg.AssetSelection.assets(search_snapshot),
+    )
+    batch_ends, index_ends = [*embeddings.keys, *text_embeddings.keys], [*indexes.keys]
+    # The full profile crawls Etsy and needs its written permission: a person switches it on.
+    automatic = settings.profile == "demo"
+    sensors_are = dg.DefaultSensorStatus.RUNNING if automatic else dg.DefaultSensorStatus.STOPPED
+    schedules_are = dg.DefaultScheduleStatus.RUNNING if automatic else dg.DefaultScheduleStatus.STOPPED
+
+    return dg.Definitions(
+        assets=[
+            taxonomy,
+            discovered_listings,
+            listings,
+            images,
+            cutouts,
+            embeddings,
+            text_embeddings,
+            segment_rows,
+            indexes,
+            search_snapshot,
+        ],
+        jobs=[*jobs.all, ensemble_search],
+        schedules=[make_crawl_schedule(jobs.crawl_newest, settings.crawl_cron, schedules_are)],
+        sensors=[
+            make_listing_batches_sensor(jobs.ingest, batch_ends, settings, sensors_are),
+            make_repair_sensor(jobs.ingest, batch_ends, sensors_are),
+            make_publish_sensor(
+                jobs.index_segment,
+                jobs.publish_snapshot,
+                batch_ends,
+                index_ends,
+                search_snapshot.key,
+                settings,
+                sensors_are,
+            ),
+            make_run_failure_sensor(settings.webhook_url, dg.DefaultSensorStatus.RUNNING),
+        ],
+        resources=deployment_resources(settings),
+    )
+
+
+defs = build_definitions(Settings.from_environment())

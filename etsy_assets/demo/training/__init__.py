@@ -1,0 +1,1 @@
+"""Trains the demo profile's small models on renders of furniture that the simulated shop never shows."""

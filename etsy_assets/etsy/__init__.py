@@ -1,0 +1,1 @@
+"""Etsy's Open API v3: the client, its payloads and the image CDN's URLs. No dagster."""

@@ -1,0 +1,37 @@
+"""Working through many items on a few threads, with a bound on how many results may be held at once."""
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_completion_order(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int, on_abandon: Callable[[], None] | None = None
+) -> Generator[Result, None, None]:
+    """Yields work(item) as each is done, never holding more than twice `workers` results, yielded or under way.
+
+    An exception of `work` is raised here. When that happens, or the caller stops iterating, items that have not begun
+    are dropped, `on_abandon` is called so that those under way can cut short, and they are waited for.
+    """
+    waiting: set[Future[Result]] = set()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="imaging")
+    finished = False
+    try:
+        for item in items:
+            waiting.add(pool.submit(work, item))
+            while len(waiting) >= 2 * workers:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                while done:
+                    yield done.pop().result()
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            while done:
+                yield done.pop().result()
+        finished = True
+    finally:
+        if not finished and on_abandon is not None:
+            on_abandon()
+        pool.shutdown(wait=True, cancel_futures=True)

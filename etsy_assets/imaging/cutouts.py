@@ -1,0 +1,96 @@
+"""Making the cutouts of one batch from its images."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+from etsy_assets.imaging.archive import ImageArchive
+from etsy_assets.imaging.archive_index import ArchiveEntry
+from etsy_assets.imaging.archive_writer import ArchiveWriter, WantedImage
+from etsy_assets.imaging.background import BackgroundRemover, Cutout, MaskThresholds
+from etsy_assets.imaging.bounded_pool import in_completion_order
+from etsy_assets.imaging.jpeg import QUALITY, encode_jpeg
+from etsy_assets.imaging.report import StageReport, stage_report
+from etsy_assets.imaging.validation import ImageLimits, InvalidImage, decode_image
+
+__all__ = ["BackgroundRemover", "Cutout", "MaskThresholds", "cut_out_batch"]
+
+STAGE = "cutout"
+
+# The source archive's pictures were validated when they came; here only decoding is in question.
+_STORED = ImageLimits(min_side=1, max_pixels=2**31, stub_bytes=0)
+
+
+def cut_out_batch(
+    source: Path,
+    destination: Path,
+    remover: BackgroundRemover,
+    on_item: Callable[[ArchiveEntry], None] | None = None,
+    workers: int = 1,
+    lock_wait_seconds: float = 10.0,
+) -> StageReport:
+    """Makes the archive at `destination` hold the cutout of every picture in the archive at `source`.
+
+    A picture whose mask is unusable is kept uncut, with status "fallback" and the reason. One that is unchanged since
+    its cutout was made with the same remover is not cut out again. `on_item` is called with each that is.
+
+    Raises FileNotFoundError when the batch has no images archive, CorruptArtifact when that is damaged,
+    ConfigurationError when weights are missing or the disk can't be written, PassingFault when another process writes
+    this batch. What was cut out until then is kept, also when the process is killed.
+    """
+    started = time.monotonic()
+    fingerprint = remover.fingerprint
+    made: list[tuple[int, int]] = []
+    with ImageArchive.open(source) as images:
+        pictures = {entry.key: entry for entry in images.ok_entries()}
+        wanted = [_wanted(entry, fingerprint) for entry in pictures.values()]
+        with ArchiveWriter(destination, wanted, lock_wait_seconds) as writer:
+            results = in_completion_order(
+                lambda image: _cut_out(image, pictures[image.key], images, remover), writer.to_do(), workers
+            )
+            with closing(results):
+                for entry, data in results:
+                    writer.add(entry, data)
+                    made.append(entry.key)
+                    if on_item is not None:
+                        on_item(entry)
+            entries = writer.publish()
+    return stage_report(STAGE, entries, made, time.monotonic() - started)
+
+
+def _wanted(picture: ArchiveEntry, fingerprint: str) -> WantedImage:
+    source_key = f"{picture.sha256}/{fingerprint}/jpeg{QUALITY}"
+    return WantedImage(picture.listing_id, picture.image_id, picture.is_primary, source_key)
+
+
+def _cut_out(
+    wanted: WantedImage, picture: ArchiveEntry, images: ImageArchive, remover: BackgroundRemover
+) -> tuple[ArchiveEntry, bytes | None]:
+    """The entry of one cutout and its bytes; none if its picture, whose bytes are as stored, does not decode."""
+    data = images.read(picture)
+    try:
+        image = decode_image(data, _STORED).image
+    except InvalidImage as error:
+        return ArchiveEntry(
+            wanted.listing_id, wanted.image_id, wanted.is_primary, "failed", error.code, error.detail, wanted.source_key
+        ), None
+    cutout = remover.cut_out(image)
+    stored = data if cutout.fallback_reason else encode_jpeg(cutout.image)
+    entry = ArchiveEntry(
+        listing_id=wanted.listing_id,
+        image_id=wanted.image_id,
+        is_primary=wanted.is_primary,
+        status="fallback" if cutout.fallback_reason else "ok",
+        reason=cutout.fallback_reason,
+        detail=f"the mask keeps {cutout.coverage:.1%} of the picture" if cutout.fallback_reason else None,
+        source_key=wanted.source_key,
+        size=len(stored),
+        sha256=sha256(stored).hexdigest(),
+        width=image.width,
+        height=image.height,
+        format=picture.format,
+        mask_coverage=cutout.coverage,
+    )
+    return entry, stored

@@ -1,0 +1,125 @@
+"""What an unfinished batch has done so far: `<batch>.tar.partial` holds pictures, `<batch>.journal` says which.
+
+A picture is written whole before its line is, each in one system call order that the kernel keeps when the process is
+killed. So after SIGKILL every line has its picture; only the item in hand is lost. After a power cut the two may
+disagree: resuming checks each SHA-256 and keeps what comes before the first that fails.
+"""
+
+import json
+import logging
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from etsy_assets.imaging import tar_members
+from etsy_assets.imaging.archive import read_member
+from etsy_assets.imaging.archive_index import ArchiveEntry
+from etsy_assets.storage import named_disk_errors
+
+logger = logging.getLogger(__name__)
+
+_FIRST_LINE = b'{"journal": 1}\n'
+
+
+def journal_path(tar_path: Path) -> Path:
+    return tar_path.with_name(f"{tar_path.stem}.journal")
+
+
+def partial_path(tar_path: Path) -> Path:
+    return tar_path.with_name(f"{tar_path.name}.partial")
+
+
+class Progress:
+    """The open partial tar and journal of one batch. The batch's lock must be held; one thread writes."""
+
+    def __init__(self, tar_path: Path) -> None:
+        """Opens what an earlier run left, cut back to its last whole item, or starts empty."""
+        self._tar_path = tar_path
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        with named_disk_errors(tar_path):
+            self._partial = os.open(partial_path(tar_path), flags, 0o644)
+            try:
+                self._journal = os.open(journal_path(tar_path), flags, 0o644)
+            except BaseException:
+                os.close(self._partial)
+                raise
+        self.entries: dict[tuple[int, int], ArchiveEntry] = {}
+        self._end = self._journal_end = 0
+        try:
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, entry: ArchiveEntry, data: bytes | None) -> ArchiveEntry:
+        """Records one finished image, with its bytes unless it failed; returns the entry with its offset here.
+
+        Raises ConfigurationError when the disk is full; what was recorded before stays.
+        """
+        end = self._end
+        with named_disk_errors(partial_path(self._tar_path)):
+            if data is not None:
+                header = tar_members.member_header(entry.member, len(data))
+                _write_all(self._partial, b"".join((header, data, tar_members.padding(len(data)))), self._end)
+                entry = replace(entry, offset=self._end + tar_members.BLOCK)
+                end += tar_members.BLOCK + tar_members.padded(len(data))
+            line = json.dumps(asdict(entry)).encode() + b"\n"
+            _write_all(self._journal, line, self._journal_end)
+        self._end = end
+        self._journal_end += len(line)
+        self.entries[entry.key] = entry
+        return entry
+
+    def read(self, entry: ArchiveEntry) -> bytes | None:
+        """The bytes of a picture recorded here; None when the disk gives back others."""
+        return read_member(self._partial, entry)
+
+    def discard(self) -> None:
+        """Forgets everything: the batch is published."""
+        self.close()
+        journal_path(self._tar_path).unlink(missing_ok=True)
+        partial_path(self._tar_path).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for descriptor in (self._partial, self._journal):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._partial = self._journal = -1
+
+    def _resume(self) -> None:
+        content = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
+        if content.startswith(_FIRST_LINE):
+            self._journal_end = len(_FIRST_LINE)
+            for line in content[len(_FIRST_LINE) :].splitlines(keepends=True):
+                entry = self._sound_entry(line)
+                if entry is None:
+                    break
+                self.entries[entry.key] = entry
+                self._journal_end += len(line)
+                if entry.has_picture:
+                    offset, size, _ = entry.located
+                    self._end = offset + tar_members.padded(size)
+            logger.info("resuming %s: %d images are done already", self._tar_path.name, len(self.entries))
+        with named_disk_errors(self._tar_path):
+            os.ftruncate(self._partial, self._end)
+            os.ftruncate(self._journal, self._journal_end)
+            if not self._journal_end:
+                _write_all(self._journal, _FIRST_LINE, 0)
+                self._journal_end = len(_FIRST_LINE)
+
+    def _sound_entry(self, line: bytes) -> ArchiveEntry | None:
+        """The entry of one journal line; None when the line is torn or its picture is not on the disk."""
+        if not line.endswith(b"\n"):
+            return None
+        try:
+            entry = ArchiveEntry(**json.loads(line))
+            return entry if not entry.has_picture or self.read(entry) is not None else None
+        except (ValueError, TypeError):
+            return None
+
+
+def _write_all(descriptor: int, data: bytes, position: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, position)
+        view, position = view[written:], position + written

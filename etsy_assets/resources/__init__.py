@@ -1,0 +1,1 @@
+"""Configuration in, plain objects out."""

@@ -1,0 +1,1 @@
+"""Segments, snapshots, fusion and the search engine: plain Python that knows neither Dagster nor the shop."""

@@ -1,0 +1,147 @@
+"""A published snapshot, opened for reading: its indexes memory-mapped, and the identity of every row."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from etsy_assets.errors import CorruptArtifact
+from etsy_assets.search.encoder_index import EncoderIndex, IndexPart
+from etsy_assets.search.faiss_index import open_index, open_matrix
+from etsy_assets.search.manifests import IndexManifest, index_asset
+from etsy_assets.search.rows import read_rows
+from etsy_assets.search.segments import Segment
+from etsy_assets.search.snapshots import Snapshot
+from etsy_assets.storage import Home
+
+Ids = npt.NDArray[np.int64]
+_Key = tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenSegment:
+    """A segment is immutable, so one that is in the next snapshot too is taken over as it is.
+
+    Of its rows only the ids are kept: with a batch name and a checksum each, a large corpus would fill the memory.
+    first_rows: (batches,), the first row of each batch of batches.
+    """
+
+    listing_ids: Ids
+    image_ids: Ids
+    listings: Ids
+    batches: tuple[str, ...]
+    first_rows: Ids
+    indexes: dict[str, IndexPart]
+    text_indexes: dict[str, IndexPart]
+
+
+class Corpus:
+    """Immutable, and safe to use from several threads. It stays readable while newer snapshots are published.
+
+    indexes: by encoder, one row for each image; text_indexes: by text encoder, one row for each listing.
+    listing_ids, image_ids: (images,), the identity of each row; listings: (listings,), that of each text row.
+    """
+
+    def __init__(self, snapshot: Snapshot, segments: dict[_Key, _OpenSegment]) -> None:
+        self.snapshot = snapshot
+        self._segments = segments
+        opened = list(segments.values())
+        none = np.empty(0, dtype=np.int64)
+        self.listing_ids = np.concatenate([none, *(segment.listing_ids for segment in opened)])
+        self.image_ids = np.concatenate([none, *(segment.image_ids for segment in opened)])
+        self.listings = np.concatenate([none, *(segment.listings for segment in opened)])
+        starts = np.cumsum([0, *(len(segment.listing_ids) for segment in opened)])
+        self._batches = [batch for segment in opened for batch in segment.batches]
+        self._first_rows = np.concatenate(
+            [none, *(start + segment.first_rows for start, segment in zip(starts, opened, strict=False))]
+        )
+        self.indexes = {
+            name: EncoderIndex(encoder.dimension, [segment.indexes[name] for segment in opened])
+            for name, encoder in snapshot.encoders.items()
+        }
+        self.text_indexes = {
+            name: EncoderIndex(encoder.dimension, [segment.text_indexes[name] for segment in opened])
+            for name, encoder in snapshot.text_encoders.items()
+        }
+
+    @classmethod
+    def open(cls, home: Home, snapshot: Snapshot, *, verify: bool = True, previous: "Corpus | None" = None) -> "Corpus":
+        """Opens every file of the snapshot; what `previous` has open already is taken over and not read again.
+
+        verify: read all bytes and compare them with the snapshot's checksums. Raises CorruptArtifact, naming the file
+        and how to build it again, when one is missing, damaged, or not of the shape that the snapshot says.
+        """
+        known = {} if previous is None else previous._segments
+        segments = {
+            segment.key: known.get(segment.key) or _open_segment(home, segment, verify) for segment in snapshot.segments
+        }
+        return cls(snapshot, segments)
+
+    @property
+    def version(self) -> str:
+        return self.snapshot.version
+
+    def identify(self, row: int) -> tuple[int, int]:
+        """(listing_id, image_id) of a row."""
+        return int(self.listing_ids[row]), int(self.image_ids[row])
+
+    def batch_of(self, row: int) -> str:
+        """The batch that a row's image came in: where its cutout is stored."""
+        return self._batches[int(np.searchsorted(self._first_rows, row, side="right")) - 1]
+
+    def rows_of(self, listing_id: int) -> Ids:
+        """The rows of a listing's images, none when the corpus does not hold it."""
+        return self._in_order(self.listing_ids, self._by_listing, listing_id)
+
+    def text_rows_of(self, listing_id: int) -> Ids:
+        """The row of a listing in the text indexes, none when the corpus does not hold it."""
+        return self._in_order(self.listings, self._by_text_listing, listing_id)
+
+    @cached_property
+    def _by_listing(self) -> Ids:
+        return np.argsort(self.listing_ids, kind="stable")
+
+    @cached_property
+    def _by_text_listing(self) -> Ids:
+        return np.argsort(self.listings, kind="stable")
+
+    @staticmethod
+    def _in_order(ids: Ids, order: Ids, wanted: int) -> Ids:
+        start = np.searchsorted(ids, wanted, side="left", sorter=order)
+        stop = np.searchsorted(ids, wanted, side="right", sorter=order)
+        return np.sort(order[start:stop])
+
+
+def _open_segment(home: Home, segment: Segment, verify: bool) -> _OpenSegment:
+    for problem in (*segment.problems(home, checksum=verify), *segment.uneven()):
+        raise CorruptArtifact(problem)
+    rows = read_rows(home, segment.rows)
+    batches, first_rows = np.unique(np.array(rows.batches, dtype=np.str_), return_index=True)
+    return _OpenSegment(
+        listing_ids=rows.listing_ids,
+        image_ids=rows.image_ids,
+        listings=rows.listings,
+        batches=tuple(batches.tolist()),
+        first_rows=first_rows.astype(np.int64),
+        indexes={name: _open_part(home, segment, index, name) for name, index in segment.indexes.items()},
+        text_indexes={
+            name: _open_part(home, segment, index, f"text_{name}") for name, index in segment.text_indexes.items()
+        },
+    )
+
+
+def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str) -> IndexPart:
+    folder = segment.folder(home)
+    path = folder / manifest.index
+    remedy = f"materialize {index_asset(name)} for {segment.name} to build it again"
+    try:
+        index = open_index(path)
+    except RuntimeError as error:
+        raise CorruptArtifact(f"{path} can't be read by FAISS: {remedy}.") from error
+    if (index.ntotal, index.d) != (manifest.rows, manifest.dimension):
+        raise CorruptArtifact(
+            f"{path} holds {index.ntotal} vectors of {index.d} numbers, and the snapshot says {manifest.rows} of "
+            f"{manifest.dimension}: {remedy}."
+        )
+    return IndexPart(index=index, matrix=open_matrix(folder / manifest.matrix, manifest.rows, manifest.dimension))

@@ -1,0 +1,85 @@
+"""One segment as a whole: what was built for a version of its rows, and whether it is sound."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from etsy_assets.errors import CorruptArtifact
+from etsy_assets.search.manifests import (
+    FileStamp,
+    IndexManifest,
+    Manifest,
+    RowsManifest,
+    index_asset,
+    read_index_manifest,
+    read_rows_manifest,
+)
+from etsy_assets.storage import Home
+
+
+class Segment(Manifest):
+    """One version of a segment with every index over it. `indexes` is by encoder, `text_indexes` by text encoder."""
+
+    rows: RowsManifest
+    indexes: dict[str, IndexManifest]
+    text_indexes: dict[str, IndexManifest]
+
+    @property
+    def name(self) -> str:
+        return self.rows.segment
+
+    def folder(self, home: Home) -> Path:
+        return home.segment(self.rows.segment, self.rows.version)
+
+    @property
+    def key(self) -> tuple[tuple[str, str, str], ...]:
+        """Which bytes this is. Two segments of the same key are the same, whatever snapshot they stand in."""
+        return tuple((self.name, name, stamp.sha256) for name, stamp, _ in self.files())
+
+    def files(self) -> Iterator[tuple[str, FileStamp, str]]:
+        """Each file's name and bytes, and the asset that makes it."""
+        yield from ((name, stamp, "segment_rows") for name, stamp in self.rows.files.items())
+        for prefix, indexes in (("", self.indexes), ("text_", self.text_indexes)):
+            for encoder, index in indexes.items():
+                yield from ((name, stamp, index_asset(prefix + encoder)) for name, stamp in index.files.items())
+
+    def problems(self, home: Home, checksum: bool = True) -> Iterator[str]:
+        """One sentence for each file that is missing or damaged, naming it and how to build it again."""
+        for name, stamp, asset in self.files():
+            if problem := stamp.problem(self.folder(home) / name, checksum):
+                yield f"{problem}: materialize {asset} for {self.name} to build it again."
+
+    def uneven(self) -> Iterator[str]:
+        """One sentence for each index that is not one row for each image, or for each listing."""
+        for prefix, indexes, rows in (
+            ("", self.indexes, self.rows.rows),
+            ("text_", self.text_indexes, self.rows.listings),
+        ):
+            for encoder, index in indexes.items():
+                if (index.rows, index.rows_version) != (rows, self.rows.version):
+                    yield (
+                        f"{index_asset(prefix + encoder)} of {self.name} has {index.rows} rows of version "
+                        f"{index.rows_version}, and its segment {rows} of version {self.rows.version}: materialize it "
+                        "again."
+                    )
+
+
+def built_segment(home: Home, segment: str, version: str) -> Segment:
+    """What lies in the folder of one version of a segment. Raises CorruptArtifact when a manifest can't be read."""
+    rows = read_rows_manifest(home, segment, version)
+    folder = home.segment(segment, version)
+    names = sorted(path.stem for path in folder.glob("*.json") if path.name != "rows.json")
+    manifests = {name: read_index_manifest(home, segment, version, name) for name in names}
+    return Segment(
+        rows=rows,
+        indexes={name: manifest for name, manifest in manifests.items() if not name.startswith("text_")},
+        text_indexes={manifest.encoder: manifest for name, manifest in manifests.items() if name.startswith("text_")},
+    )
+
+
+def verify_segment(home: Home, segment: str, version: str) -> tuple[str, ...]:
+    """Checks every checksum and row count of one version of a segment. Returns what is wrong, nothing when sound."""
+    try:
+        built = built_segment(home, segment, version)
+    except CorruptArtifact as error:
+        return (str(error),)
+    return (*built.problems(home), *built.uneven())

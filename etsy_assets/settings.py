@@ -1,0 +1,81 @@
+"""What a deployment chooses, read once from the environment: profile, folders, addresses, sizes."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, get_args
+
+from etsy_assets.errors import ConfigurationError
+
+Profile = Literal["demo", "full"]
+
+DEMO_SHOP_PORT = 8471
+# The simulated shop's own key: it opens nothing else.
+DEMO_KEY = "demokeystring"
+DEMO_SECRET = "demosecret"
+FURNITURE_TAXONOMY_NODE = 967
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A deployment's choices. `batch_wait` is how long a listing may wait for its batch to fill up.
+
+    publish_quiet: seconds without a new embedding before it is published; publish_longest: seconds it may wait at most.
+    """
+
+    profile: Profile
+    home: Path
+    catalog_url: str
+    etsy_url: str
+    batch_size: int
+    batch_wait: timedelta
+    batches_per_segment: int
+    publish_quiet: int
+    publish_longest: int
+    crawl_cron: str
+    image_size: str
+    segmentation: str
+    device: str
+    precision: str
+    weights_root: Path | None
+    webhook_url: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Reads ETSY_ASSETS_*; what is not set follows the profile. Raises ConfigurationError on a bad value."""
+        profile = environment.get("ETSY_ASSETS_PROFILE", "demo")
+        if profile not in get_args(Profile):
+            raise ConfigurationError(f'ETSY_ASSETS_PROFILE is "{profile}"; set it to "demo" or "full".')
+        demo = profile == "demo"
+        home = Path(environment.get("ETSY_ASSETS_HOME", "data")).expanduser().resolve()
+        weights_root = environment.get("ETSY_ASSETS_WEIGHTS")
+        return cls(
+            profile="demo" if demo else "full",
+            home=home,
+            catalog_url=environment.get("ETSY_ASSETS_CATALOG_URL", f"sqlite:///{home / 'catalog.db'}"),
+            etsy_url=environment.get(
+                "ETSY_ASSETS_ETSY_URL", f"http://127.0.0.1:{DEMO_SHOP_PORT}" if demo else "https://openapi.etsy.com"
+            ),
+            batch_size=whole_number(environment, "ETSY_ASSETS_BATCH_SIZE", 20 if demo else 100),
+            batch_wait=timedelta(seconds=whole_number(environment, "ETSY_ASSETS_BATCH_WAIT", 30 if demo else 21_600)),
+            batches_per_segment=whole_number(environment, "ETSY_ASSETS_BATCHES_PER_SEGMENT", 2 if demo else 50),
+            publish_quiet=whole_number(environment, "ETSY_ASSETS_PUBLISH_QUIET", 15 if demo else 120),
+            publish_longest=whole_number(environment, "ETSY_ASSETS_PUBLISH_LONGEST", 120 if demo else 3600),
+            crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
+            image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
+            segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
+            device=environment.get("ETSY_ASSETS_DEVICE", "auto"),
+            precision=environment.get("ETSY_ASSETS_PRECISION", "auto"),
+            weights_root=Path(weights_root) if weights_root else None,
+            webhook_url=environment.get("ETSY_ASSETS_WEBHOOK_URL") or None,
+        )
+
+
+def whole_number(environment: Mapping[str, str], name: str, default: int) -> int:
+    """A positive whole number from the environment."""
+    text = environment.get(name, str(default))
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigurationError(f'{name} is "{text}"; set it to a whole number of 1 or more.')
+    return int(text)

@@ -1,0 +1,1 @@
+"""Tests of the simulated shop and of what goes with it."""
