@@ -69,4 +69,3 @@ def read_listings(client: EtsyClient, ids: list[int]) -> tuple[list[ListingRecor
         else:
             records.append(record)
     return records, sorted(missing)
-

@@ -23,6 +23,7 @@ from etsy_assets.search.snapshots import Snapshot, current_snapshot
 from etsy_assets.settings import Settings
 from etsy_assets.storage import Home
 
+SHOWN_MATCHES = 6
 QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -179,8 +180,11 @@ def show(console: Console, report: dict[str, Any], report_path: Path) -> None:
     """The result as a person wants to see it."""
     table = Table(title="Matches of the demo's query photo")
     for heading in ("", "listing", "title", "score", "encoders that agree"):
-        table.add_column(heading, justify="right" if heading in ("", "score") else "left")
-    for rank, match in enumerate(report["top_matches"], 1):
+        numeric = heading in ("", "score", "encoders that agree")
+        table.add_column(
+            heading, justify="right" if numeric else "left", no_wrap=heading == "title", overflow="ellipsis"
+        )
+    for rank, match in enumerate(report["top_matches"][:SHOWN_MATCHES], 1):
         table.add_row(
             str(rank), str(match["listing_id"]), match["title"], f"{match['score']:.3f}", str(match["agreeing"])
         )

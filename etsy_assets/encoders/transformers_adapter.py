@@ -60,7 +60,10 @@ def load_transformers(
     """
     import torch
     from transformers import AutoImageProcessor, AutoModel
+    from transformers.utils import logging as transformers_logging
 
+    # Its bars would write over the log of a run.
+    transformers_logging.disable_progress_bar()
     folder = local_folder(spec, weights_root)
     if folder is not None:
         checkpoint, *_ = (require_file(spec, folder, [name]) for name in FILES)

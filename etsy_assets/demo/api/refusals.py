@@ -1,7 +1,7 @@
 """Errors that the simulated API answers with."""
 
 
-class Refusal(Exception):  # noqa: N818 (an answer like any other, not a failure of ours)
+class Refusal(Exception):
     """Becomes an answer with this status and the body {"error": message}."""
 
     def __init__(self, status: int, message: str) -> None:

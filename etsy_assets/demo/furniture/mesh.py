@@ -4,7 +4,6 @@ Right-handed metres: x to the right, y to the back, z up, the floor at z = 0; th
 """
 
 import itertools
-import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from etsy_assets.demo.furniture.arrays import Vector
+from etsy_assets.demo.furniture.box_outlines import box_edge, box_side
 from etsy_assets.demo.furniture.materials import Material
 from etsy_assets.demo.furniture.rotation import NO_ROTATION, about_z
+from etsy_assets.demo.furniture.vectors import cross, norm, unit
 
 _ROUND_FROM_SIDES = 7
 _FACET_SHIFT = 0.37
@@ -57,22 +58,22 @@ class Mesh:
         """
         corners = np.asarray(vertices, np.float64)
         if normal is None:
-            normal = _cross(corners[1] - corners[0], corners[2] - corners[0])
+            normal = cross(corners[1] - corners[0], corners[2] - corners[0])
             if normal @ normal < 1e-14:
-                normal = _cross(corners[2] - corners[0], corners[-1] - corners[0])
-        length = _length(normal)
+                normal = cross(corners[2] - corners[0], corners[-1] - corners[0])
+        length = norm(normal)
         if length < 1e-12:
             return
         normal = normal / length
         if u_axis is None:
             u_axis = corners[1] - corners[0]
         u_axis = u_axis - normal * (u_axis @ normal)
-        length = _length(u_axis)
+        length = norm(u_axis)
         if length < 1e-9:
             u_axis = corners[2] - corners[1]
-            length = _length(u_axis)
+            length = norm(u_axis)
         u_axis = u_axis / length
-        self.faces.append(Face(corners, normal, u_axis, _cross(normal, u_axis), material, u_shift, smooth))
+        self.faces.append(Face(corners, normal, u_axis, cross(normal, u_axis), material, u_shift, smooth))
 
     def add_box(
         self,
@@ -90,9 +91,9 @@ class Mesh:
         grain_axis = int(np.argmax(half)) if grain is None else grain
         for axis in range(3):
             for sign in (1, -1):
-                corners = _placed(_side(axis, sign, half, half), middle, turn)
-                u_axis = _unit(grain_axis if grain_axis != axis else (axis + 1) % 3)
-                self.add_polygon(corners, material, turn @ _unit(axis, sign), turn @ u_axis)
+                corners = _placed(box_side(axis, sign, half, half), middle, turn)
+                u_axis = unit(grain_axis if grain_axis != axis else (axis + 1) % 3)
+                self.add_polygon(corners, material, turn @ unit(axis, sign), turn @ u_axis)
 
     def add_cushion(
         self,
@@ -108,12 +109,12 @@ class Mesh:
         for axis in range(3):
             across, along = (axis + 1) % 3, (axis + 2) % 3
             for sign in (1, -1):
-                corners = _placed(_side(axis, sign, half, inner), middle, turn)
-                self.add_polygon(corners, material, turn @ _unit(axis, sign), turn @ _unit(across))
+                corners = _placed(box_side(axis, sign, half, inner), middle, turn)
+                self.add_polygon(corners, material, turn @ unit(axis, sign), turn @ unit(across))
             for side, end in itertools.product((1, -1), repeat=2):
-                corners = _placed(_edge(axis, side, end, half, inner), middle, turn)
-                normal = _unit(across, side) + _unit(along, end)
-                self.add_polygon(corners, material, turn @ normal, turn @ _unit(axis))
+                corners = _placed(box_edge(axis, side, end, half, inner), middle, turn)
+                normal = unit(across, side) + unit(along, end)
+                self.add_polygon(corners, material, turn @ normal, turn @ unit(axis))
         for signs in itertools.product((1.0, -1.0), repeat=3):
             tips = np.where(np.eye(3, dtype=bool), half, inner) * signs
             self.add_polygon(_placed(tips, middle, turn), material, turn @ np.array(signs))
@@ -134,19 +135,19 @@ class Mesh:
         """
         first, second = np.asarray(start, float), np.asarray(end, float)
         direction = second - first
-        length = _length(direction)
+        length = norm(direction)
         direction /= length
-        reference = _unit(0) if abs(direction[0]) < 0.8 else _unit(1)
+        reference = unit(0) if abs(direction[0]) < 0.8 else unit(1)
         right = reference - direction * (reference @ direction)
-        right /= _length(right)
+        right /= norm(right)
         angles = np.arange(sides) * 2 * np.pi / sides
-        ring = np.cos(angles)[:, None] * right + np.sin(angles)[:, None] * _cross(direction, right)
+        ring = np.cos(angles)[:, None] * right + np.sin(angles)[:, None] * cross(direction, right)
         bottom, top = first + ring * start_radius, second + ring * end_radius
         smooth = sides >= _ROUND_FROM_SIDES
         for here in range(sides):
             there = (here + 1) % sides
             outward = ring[here] + ring[there]
-            outward /= _length(outward)
+            outward /= norm(outward)
             normal = outward + direction * (start_radius - end_radius) / length
             if end_radius <= _POINT:
                 corners = [bottom[here], bottom[there], top[here]]
@@ -166,7 +167,7 @@ class Mesh:
         middle = np.asarray(centre, float)
         latitudes = np.linspace(-np.pi / 2, np.pi / 2, max(3, sides // 2) + 1)
         for south, north in itertools.pairwise(latitudes):
-            low, high = middle + _unit(2) * (np.sin(south) * radius), middle + _unit(2) * (np.sin(north) * radius)
+            low, high = middle + unit(2) * (np.sin(south) * radius), middle + unit(2) * (np.sin(north) * radius)
             low_radius, high_radius = max(np.cos(south) * radius, 0), max(np.cos(north) * radius, 0)
             self.add_frustum(low, high, low_radius, high_radius, material, sides, caps=False)
 
@@ -179,44 +180,5 @@ class Mesh:
             self.faces.append(face._replace(vertices=vertices, normal=normal, u_axis=u_axis, v_axis=v_axis))
 
 
-def _side(axis: int, sign: int, half: Vector, inner: Vector) -> list[Vector]:
-    """Corners of a box's side, half from the middle along the axis and inner along the others."""
-    across, along = (axis + 1) % 3, (axis + 2) % 3
-    corners = []
-    for side, end in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
-        corner = np.zeros(3)
-        corner[axis], corner[across], corner[along] = sign * half[axis], side * inner[across], end * inner[along]
-        corners.append(corner)
-    return corners[::sign]
-
-
-def _edge(axis: int, side: int, end: int, half: Vector, inner: Vector) -> list[Vector]:
-    """Corners of the cut edge along the axis between two sides of a cushion."""
-    across, along = (axis + 1) % 3, (axis + 2) % 3
-    corners = []
-    for lengthwise, outer, other in ((-1, half, inner), (1, half, inner), (1, inner, half), (-1, inner, half)):
-        corner = np.zeros(3)
-        corner[axis], corner[across], corner[along] = lengthwise * inner[axis], side * outer[across], end * other[along]
-        corners.append(corner)
-    return corners
-
-
 def _placed(corners: Iterable[Vector], middle: Vector, turn: Vector) -> list[Vector]:
     return [middle + turn @ corner for corner in corners]
-
-
-def _unit(axis: int, sign: int = 1) -> Vector:
-    vector = np.zeros(3)
-    vector[axis] = sign
-    return vector
-
-
-def _length(vector: Vector) -> float:
-    return math.sqrt(vector @ vector)
-
-
-def _cross(first: Vector, second: Vector) -> Vector:
-    # np.cross takes ten times as long for one pair of vectors, and building a mesh consists of little else.
-    a, b, c = first.tolist()
-    p, q, r = second.tolist()
-    return np.array([b * r - c * q, c * p - a * r, a * q - b * p])

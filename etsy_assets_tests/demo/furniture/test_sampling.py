@@ -17,6 +17,24 @@ def test_a_seed_gives_the_same_furniture_every_time():
     assert hash(again) == hash(SAMPLES[7])
 
 
+def test_a_seed_that_the_shipped_networks_have_learnt_from_keeps_its_furniture():
+    lamp = SAMPLES[7]
+    assert (lamp.kind, lamp.style, lamp.body, lamp.fabric_colour, lamp.fabric, lamp.pattern, lamp.metal) == (
+        "lamp",
+        "rustic",
+        "oak",
+        "cream",
+        "velvet",
+        "plain",
+        "black metal",
+    )
+    assert lamp.body_rgb == pytest.approx((193.264, 146.116, 99.494), abs=0.01)
+    assert lamp.fabric_rgb == pytest.approx((202.061, 196.289, 187.635), abs=0.01)
+    assert lamp.texture_offset == pytest.approx((0.198866, 0.704856), abs=1e-5)
+    assert lamp.texture_scale == pytest.approx(1.144679, abs=1e-5)
+    assert lamp.shape_genes[:3] == pytest.approx((0.492112, 0.491573, 0.620597), abs=1e-5)
+
+
 def test_neighbouring_seeds_have_nothing_to_do_with_each_other():
     assert len(set(SAMPLES)) == len(SAMPLES)
     same_kind = sum(first.kind == second.kind for first, second in pairwise(SAMPLES))
