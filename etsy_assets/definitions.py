@@ -33,7 +33,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         of_segments=dg.AssetSelection.assets(segment_rows, indexes),
         snapshot=dg.AssetSelection.assets(search_snapshot),
     )
-    batch_ends, index_ends = [*embeddings.keys, *text_embeddings.keys], [*indexes.keys]
+    batch_ends = [*embeddings.keys, *text_embeddings.keys]
+    segment_keys = [*segment_rows.keys, *indexes.keys]
     # The full profile crawls Etsy and needs its written permission: a person switches it on.
     automatic = settings.profile == "demo"
     sensors_are = dg.DefaultSensorStatus.RUNNING if automatic else dg.DefaultSensorStatus.STOPPED
@@ -61,7 +62,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 jobs.index_segment,
                 jobs.publish_snapshot,
                 batch_ends,
-                index_ends,
+                segment_keys,
                 search_snapshot.key,
                 settings,
                 sensors_are,

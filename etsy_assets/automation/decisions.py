@@ -51,23 +51,44 @@ def batches_to_repair(runs: Mapping[str, BatchRuns], materialized: Collection[st
 
 
 def segments_to_index(
-    embedded: Mapping[str, int], indexed: Mapping[str, int], batches_per_segment: int
+    embedded: Mapping[str, int], covered: Mapping[str, int], batches_per_segment: int
 ) -> dict[str, int]:
-    """Segments with a batch that was embedded after the segment was indexed, each with its newest event.
+    """Segments with a batch that was embedded later than what its indexes cover, each with its newest event.
 
-    embedded: for each wholly embedded batch the storage id of its newest event. indexed: for each segment that has
-    every index the storage id of its oldest one.
+    embedded: for each wholly embedded batch the storage id of its newest event. covered: for each segment that has
+    every index the storage id up to which all of them have surely read.
     """
     newest: dict[str, int] = {}
     for batch, event in embedded.items():
         segment = segment_of(key_number(batch), batches_per_segment)
         newest[segment] = max(newest.get(segment, 0), event)
-    return {segment: event for segment, event in sorted(newest.items()) if event > indexed.get(segment, 0)}
+    return {segment: event for segment, event in sorted(newest.items()) if event > covered.get(segment, 0)}
 
 
-def snapshot_is_behind(indexed: Mapping[str, int], published: int) -> bool:
-    """Whether a segment was indexed after the last snapshot was published; both by storage id, 0 = never."""
-    return any(event > published for event in indexed.values())
+def snapshot_is_behind(indexed: Mapping[str, int], covered: int) -> bool:
+    """Whether a segment was indexed later than what the snapshot covers; both by storage id, 0 = never."""
+    return any(event > covered for event in indexed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What to run now: indexes of these segments, or a snapshot, or (neither) nothing."""
+
+    segments: tuple[str, ...] = ()
+    snapshot: bool = False
+
+
+def publishing_step(
+    stale: Collection[str], indexing: Collection[str], behind: bool, publishing: bool, limit: int
+) -> Publishing:
+    """Turn and turn about: what is indexed is published before anything more is indexed.
+
+    One snapshot serves all segments that were indexed together. In any other order a steady stream of new embeddings
+    would keep indexing busy, and nothing would ever be published.
+    """
+    if behind:
+        return Publishing(snapshot=not indexing and not publishing)
+    return Publishing(tuple(sorted(set(stale) - set(indexing))[:limit]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +101,13 @@ class Debounce:
 
 
 def settled(memory: Debounce, event: int, now: float, quiet: float, longest: float) -> tuple[bool, Debounce]:
-    """Whether to publish now, and what to remember.
+    """Whether to publish now, and what to remember. event: the newest that is not published, 0 when there is none.
 
     New events put it off for `quiet` seconds, so that ten batches in a row cost one publish; but never for longer than
     `longest`, so that a steady stream can't put it off for ever.
     """
+    if not event:
+        return False, Debounce()
     if event != memory.event:
         waiting_since = memory.waiting_since or now
         memory = Debounce(event, now, waiting_since)

@@ -12,16 +12,21 @@ from etsy_assets.automation.decisions import (
     Debounce,
     batches_to_repair,
     batches_to_request,
+    publishing_step,
     segments_to_index,
     settled,
     snapshot_is_behind,
 )
 from etsy_assets.automation.instance_state import (
+    TARGET_TAG,
     add_missing,
     batch_runs,
+    covered_event,
+    covered_events,
+    is_in_flight,
     materialized_in_all,
-    newest_event,
     partitions_in_flight,
+    tries_of,
 )
 from etsy_assets.partitions import index_segments, listing_batches
 from etsy_assets.resources.stores import CatalogDatabase
@@ -90,7 +95,7 @@ def make_publish_sensor(
     settings: Settings,
     status: dg.DefaultSensorStatus,
 ) -> dg.SensorDefinition:
-    """index_keys: every index of a segment."""
+    """index_keys: a segment's rows and every index of it."""
 
     @dg.sensor(
         name="publish_sensor",
@@ -101,36 +106,57 @@ def make_publish_sensor(
     def publish_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """Indexes the segments that have newer embeddings, then publishes a snapshot of them.
 
-        It looks at what is there and not at what happened, so a missed tick or a failed run is made up for by the next.
+        It looks at what is there and not at what happened, so a missed tick or a failed run is made up for by the next,
+        and so is a batch that was embedded while its segment was being indexed.
         """
         instance = context.instance
         embedded = {batch: max(ids) for batch, ids in materialized_in_all(instance, batch_keys).items()}
-        indexed = {segment: min(ids) for segment, ids in materialized_in_all(instance, index_keys).items()}
-        stale = segments_to_index(embedded, indexed, settings.batches_per_segment)
-        indexing = partitions_in_flight(instance, index_segment.name)
-        publishing = partitions_in_flight(instance, publish_snapshot.name)
+        indexed = {segment: max(ids) for segment, ids in materialized_in_all(instance, index_keys).items()}
+        covered = {
+            segment: min(ids) for segment, ids in materialized_in_all(instance, index_keys, covered_events).items()
+        }
+        stale = segments_to_index(embedded, covered, settings.batches_per_segment)
         memory = Debounce(**json.loads(context.cursor)) if context.cursor else Debounce()
         newest = max(stale.values(), default=0)
         ready, memory = settled(memory, newest, time.time(), settings.publish_quiet, settings.publish_longest)
-        cursor = json.dumps(asdict(memory))
-        if stale and not ready:
-            return dg.SensorResult(skip_reason="More embeddings may be coming", cursor=cursor)
-        if segments := sorted(set(stale) - indexing):
-            missing = add_missing(instance, index_segments, segments)
-            return dg.SensorResult(
-                run_requests=[
-                    dg.RunRequest(
-                        run_key=f"{segment}-{stale[segment]}", partition_key=segment, job_name=index_segment.name
-                    )
-                    for segment in segments[:REQUESTS_A_TICK]
-                ],
-                dynamic_partitions_requests=[index_segments.build_add_request(missing)] if missing else None,
-                cursor=cursor,
-            )
-        behind = snapshot_is_behind(indexed, newest_event(instance, snapshot_key))
-        if behind and not indexing and not publishing:
-            request = dg.RunRequest(run_key=f"snapshot-{max(indexed.values())}", job_name=publish_snapshot.name)
-            return dg.SensorResult(run_requests=[request], cursor=cursor)
-        return dg.SensorResult(skip_reason="The snapshot is up to date, or being made", cursor=cursor)
+
+        targets = {segment: f"{segment}-{event}" for segment, event in stale.items()}
+        snapshot = f"snapshot-{max(indexed.values(), default=0)}"
+        tries = tries_of(instance, [*targets.values(), snapshot])
+        segments = set(index_segments.get_partition_keys(dynamic_partitions_store=instance))
+        step = publishing_step(
+            stale=[name for name in stale if ready and tries[targets[name]].failures < TRIES],
+            indexing=partitions_in_flight(instance) & segments,
+            behind=snapshot_is_behind(indexed, covered_event(instance, snapshot_key))
+            and tries[snapshot].failures < TRIES,
+            publishing=is_in_flight(instance, publish_snapshot.name),
+            limit=REQUESTS_A_TICK,
+        )
+        wanted = [
+            *((index_segment.name, segment, targets[segment]) for segment in step.segments),
+            *([(publish_snapshot.name, None, snapshot)] if step.snapshot else []),
+        ]
+        missing = sorted(set(step.segments) - segments)
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    # Each try has a key of its own: Dagster starts no second run for a key that it has seen.
+                    run_key=f"{target}-try-{tries[target].runs + 1}",
+                    job_name=job,
+                    partition_key=segment,
+                    tags={TARGET_TAG: target},
+                )
+                for job, segment, target in wanted
+            ],
+            dynamic_partitions_requests=[index_segments.build_add_request(missing)] if missing else None,
+            skip_reason=None if wanted else why_nothing_is_published(bool(stale), ready),
+            cursor=json.dumps(asdict(memory)),
+        )
 
     return publish_sensor
+
+
+def why_nothing_is_published(stale: bool, ready: bool) -> str:
+    if stale and not ready:
+        return "More embeddings may be coming"
+    return "The corpus is up to date, is being made, or has failed three times and waits for a person"

@@ -103,10 +103,11 @@ def make_corpus(pipeline: Pipeline) -> int:
     """Crawl, batches, segments, snapshot, as the sensors ask for them. Returns how many runs they asked for."""
     pipeline.run("crawl_newest")
     requested = 0
-    for sensor in ("listing_batches_sensor", "repair_sensor", "publish_sensor", "publish_sensor"):
-        for request in pipeline.tick(sensor):
-            pipeline.run(request.job_name or "ingest", request.partition_key)
-            requested += 1
+    for sensor in ("listing_batches_sensor", "repair_sensor", "publish_sensor"):
+        while requests := pipeline.tick(sensor):
+            for request in requests:
+                pipeline.run(request.job_name or "ingest", request.partition_key)
+            requested += len(requests)
     return requested
 
 

@@ -53,14 +53,15 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
 def program(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program that has ended, with all that it started, when the block has.
 
-    In a session of its own, so that Ctrl-C in a terminal reaches it once, by way of this process: Dagster takes a
-    second signal as a reason to break off its shutting down. A second Ctrl-C here kills it.
+    In a session of its own, so that Ctrl-C in a terminal reaches it once, by way of this process: a second signal
+    would break off its shutting down. Runs get it too, and are recorded as interrupted. A second Ctrl-C here kills.
     """
     process = subprocess.Popen(command, start_new_session=True)
     try:
         yield process
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(STOP_SECONDS)
         with suppress(ProcessLookupError):

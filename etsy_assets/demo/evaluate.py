@@ -18,6 +18,7 @@ from etsy_assets.demo.evaluation import (
     cut_out_photos,
     ensemble,
     recall_at,
+    reciprocal_ranks,
     render_photos,
     self_similarities,
     text_recall,
@@ -49,6 +50,7 @@ class Evaluation:
     recall: dict[str, dict[int, float]]
     true_recall: dict[str, dict[int, float]]
     ensemble: dict[int, float]
+    ensemble_by_rrf: dict[int, float]
     text_recall_at_10: float
 
     @property
@@ -65,6 +67,7 @@ class Evaluation:
             "best_single": self.best_single,
             **{f"best_single_recall_at_{k}": best[k] for k in (1, 5, 10)},
             **{f"ensemble_recall_at_{k}": self.ensemble[k] for k in (1, 5, 10)},
+            **{f"ensemble_by_rrf_recall_at_{k}": self.ensemble_by_rrf[k] for k in (1, 5, 10)},
             "text_recall_at_10": self.text_recall_at_10,
             "mask_iou": self.mask_iou,
             "encoders": {
@@ -93,6 +96,7 @@ def evaluate(photos: Photos) -> Evaluation:
         recall={name: recall_at(scores, photos.listings) for name, scores in similarities.items()},
         true_recall={name: recall_at(scores, photos.listings) for name, scores in true.items()},
         ensemble=recall_at(together, photos.listings),
+        ensemble_by_rrf=recall_at(reciprocal_ranks(similarities, default_weights("demo")), photos.listings),
         text_recall_at_10=text_recall(
             ensemble(text_similarities(encoders, photos, cutouts.predicted), default_weights("demo")),
             photos.captions,
@@ -136,6 +140,7 @@ def show(console: Console, evaluation: Evaluation) -> None:
     for name, recall in evaluation.recall.items():
         retrieval.add_row(name, shown(recall), shown(evaluation.true_recall[name]))
     retrieval.add_row("ensemble", shown(evaluation.ensemble), "")
+    retrieval.add_row("ensemble by rrf instead", shown(evaluation.ensemble_by_rrf), "")
     console.print(masks)
     console.print(retrieval)
     console.print(f"Text to photo, recall@10: {evaluation.text_recall_at_10:.3f}")

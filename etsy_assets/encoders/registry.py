@@ -170,7 +170,7 @@ def _demo_encoder(
 
 DEMO_ENCODERS: tuple[EncoderSpec, ...] = (
     _demo_encoder("demo_clip_a", "open_clip", dimension=128, image_size=96),
-    _demo_encoder("demo_clip_b", "open_clip", dimension=128, image_size=128),
+    _demo_encoder("demo_clip_b", "open_clip", dimension=128, image_size=96),
     _demo_encoder("demo_dinov2_a", "transformers", dimension=128, image_size=98, pooling="patch_mean"),
     _demo_encoder("demo_dinov2_b", "transformers", dimension=96, image_size=98, pooling="patch_mean"),
     _demo_encoder("demo_dinov3", "transformers", dimension=128, image_size=96, pooling="pooler"),

@@ -93,7 +93,7 @@ def load_query(config: SearchConfig, ensemble_search: EnsembleSearch) -> LoadedS
     return LoadedSearch(engine, options, query)
 
 
-@dg.op(pool="inference")
+@dg.op
 def embed_query(search: LoadedSearch) -> EmbeddedSearch:
     """Removes the background of a query photo and embeds it with every encoder."""
     with failing_clearly():
@@ -137,7 +137,8 @@ def report(context: dg.OpExecutionContext, search: FusedSearch, ensemble_search:
 @dg.job(
     name="ensemble_search",
     executor_def=dg.in_process_executor,
-    tags={JOB_TAG: "ensemble_search"},
+    # A person is waiting: one photo is embedded beside a batch, not after it, and so the op has no pool either.
+    tags={JOB_TAG: "ensemble_search", "dagster/priority": "10"},
 )
 def ensemble_search() -> None:
     """Finds the furniture that looks like a photo, a listing or a text. Launch it as it is to see an example."""

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from etsy_assets.partitions import index_segments, listing_batches
-
 JOB_TAG = "etsy_assets/job"
 
 
@@ -34,21 +32,18 @@ def make_pipeline_jobs(
 ) -> PipelineJobs:
     """In one process each: models are loaded once a run, and a batch's images are still in the page cache."""
 
-    def job(
-        name: str, selection: dg.AssetSelection, description: str, partitions: dg.PartitionsDefinition | None = None
-    ) -> UnresolvedAssetJobDefinition:
+    def job(name: str, selection: dg.AssetSelection, description: str) -> UnresolvedAssetJobDefinition:
         return dg.define_asset_job(
             name,
             selection,
             description=description,
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             tags={JOB_TAG: name},
         )
 
     return PipelineJobs(
         crawl_newest=job("crawl_newest", crawled, "Finds the newest furniture listings."),
-        ingest=job("ingest", of_batches, "Takes one batch from its listings to its embeddings.", listing_batches),
-        index_segment=job("index_segment", of_segments, "Builds one segment's rows and indexes.", index_segments),
+        ingest=job("ingest", of_batches, "Takes one batch from its listings to its embeddings."),
+        index_segment=job("index_segment", of_segments, "Builds one segment's rows and indexes."),
         publish_snapshot=job("publish_snapshot", snapshot, "Publishes the indexed segments as the corpus to search."),
     )

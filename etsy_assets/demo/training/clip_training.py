@@ -62,7 +62,7 @@ class ClipRecipe:
 
 
 CLIP_A = ClipRecipe("demo_clip_a", width=16, image_side=96, grey=0.0, seed=1)
-CLIP_B = ClipRecipe("demo_clip_b", width=12, image_side=128, grey=0.2, seed=2)
+CLIP_B = ClipRecipe("demo_clip_b", width=12, image_side=96, grey=0.1, seed=2)
 
 
 def train_clip(

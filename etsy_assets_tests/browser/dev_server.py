@@ -1,0 +1,86 @@
+"""`etsy-assets dev` in a folder of its own, as a user starts it, and its end."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from etsy_assets_tests.browser.dagster_graphql import DagsterApi
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 180
+STOP_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """url: of the Dagster UI. home: where the platform keeps what it makes."""
+
+    url: str
+    home: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def api(self) -> DagsterApi:
+        return DagsterApi(self.url)
+
+
+@contextmanager
+def dev_server(folder: Path, shop_url: str, settings: Mapping[str, str]) -> Iterator[DevServer]:
+    """Ready to be used in the block, and gone after it. settings: ETSY_ASSETS_* of this deployment."""
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY / name, folder)
+    home, port = folder / "data", free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ETSY_ASSETS_")},
+        "DAGSTER_HOME": str(folder),
+        "ETSY_ASSETS_HOME": str(home),
+        "ETSY_ASSETS_ETSY_URL": shop_url,
+        "HF_HUB_OFFLINE": "1",
+        **settings,
+    }
+    log = folder / "dev.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "etsy_assets.cli.main", "dev", "--port", str(port)],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        server = DevServer(f"http://127.0.0.1:{port}", home, log, process)
+        server.api.wait_until_loaded(START_SECONDS)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The ids of all processes of this user whose Dagster home is this folder."""
+    marker = f"DAGSTER_HOME={folder}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if marker in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
