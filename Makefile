@@ -1,28 +1,32 @@
 # `make demo` and `make test` are all a new machine needs; each sets up what it uses, once.
-# VENV=/path/to/venv uses an existing environment instead of .venv: the one with torch in it is 5.7 GB.
+# VENV=/path/to/venv uses an existing environment instead of .venv: the one with torch in it has several GB.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
 export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
-# Nothing here needs a model hub: the demo's weights ship in the package.
-offline := HF_HUB_OFFLINE=1
+# The demo's weights ship in the package, so nothing is asked of a model hub.
+offline := $(if $(filter full,$(ETSY_ASSETS_PROFILE)),,HF_HUB_OFFLINE=1)
+# One mark for each environment, in this folder: two clones may share an environment.
+MARK := .setup/$(subst /,_,$(abspath $(VENV)))
+# As a module of this folder, and not the installed command, which may be another clone's.
+ETSY_ASSETS := $(offline) $(BIN)/python -m etsy_assets.cli.main
 
 .PHONY: setup demo dev test lint clean
 
 # The one place where anything is installed; it runs again only when its inputs change.
-setup: $(VENV)/.etsy-assets-setup
+setup: $(MARK)
 
-$(VENV)/.etsy-assets-setup: pyproject.toml setup.py tools/setup.sh
+$(MARK): pyproject.toml setup.py tools/setup.sh
 	VENV="$(VENV)" PYTHON="$(PYTHON)" bash tools/setup.sh
-	@touch "$@"
+	@mkdir -p $(@D) && touch "$@"
 
 demo: setup
-	$(offline) $(BIN)/etsy-assets demo
+	$(ETSY_ASSETS) demo
 
 dev: setup
-	$(offline) $(BIN)/etsy-assets dev
+	$(ETSY_ASSETS) dev
 
 lint: setup
 	$(BIN)/ruff check .

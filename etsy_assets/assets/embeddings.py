@@ -6,7 +6,7 @@ import dagster as dg
 
 from etsy_assets.assets.cutouts import cutouts
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
-from etsy_assets.assets.groups import EMBEDDINGS, OWNERS
+from etsy_assets.assets.groups import EMBEDDINGS, OWNERS, TEXT_EMBEDDINGS
 from etsy_assets.assets.listings import listings
 from etsy_assets.encoders.base import TextEncoder
 from etsy_assets.encoders.batch import embed_batch
@@ -92,7 +92,7 @@ def make_text_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
                 text_embeddings_key(spec.name),
                 deps=[listings],
                 description=f"A batch's titles and materials as unit vectors of {spec.name}, one a listing.",
-                group_name=EMBEDDINGS,
+                group_name=TEXT_EMBEDDINGS,
                 kinds={"pytorch", spec.adapter, "safetensors"},
                 owners=OWNERS,
                 code_version=spec.fingerprint,

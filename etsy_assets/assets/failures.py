@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from etsy_assets.errors import BadQuery, ConfigurationError, CorruptArtifact
+from etsy_assets.etsy.faults import DailyQuotaExhausted
 
 # The clients have retried for a minute by themselves before a step fails.
 RETRY_PASSING_FAULTS = dg.RetryPolicy(
@@ -18,5 +19,8 @@ def failing_clearly() -> Iterator[None]:
     """Turns what only a person can mend into a failed step whose message is that one sentence."""
     try:
         yield
+    except DailyQuotaExhausted as error:
+        # Trying again within minutes would only spend the calls that trickle back.
+        raise dg.Failure(description=str(error), allow_retries=False) from error
     except (ConfigurationError, CorruptArtifact, BadQuery) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error

@@ -1,4 +1,9 @@
-"""The groups of the asset graph, and who answers for its assets."""
+"""The groups of the asset graph, and who answers for its assets.
 
-LISTINGS, IMAGES, EMBEDDINGS, SEARCH = "listings", "images", "embeddings", "search"
+The graph names an asset by the end of its key, which is the encoder for most: a group holds each encoder once.
+"""
+
+LISTINGS, IMAGES = "listings", "images"
+EMBEDDINGS, TEXT_EMBEDDINGS = "embeddings", "text_embeddings"
+INDEX, TEXT_INDEX, SEARCH = "index", "text_index", "search"
 OWNERS = ["team:furniture-search"]

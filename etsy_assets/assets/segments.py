@@ -6,7 +6,7 @@ import dagster as dg
 
 from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
-from etsy_assets.assets.groups import OWNERS, SEARCH
+from etsy_assets.assets.groups import INDEX, OWNERS, TEXT_INDEX
 from etsy_assets.automation.decisions import segment_batches
 from etsy_assets.encoders.registry import EncoderSpec
 from etsy_assets.errors import ConfigurationError
@@ -35,7 +35,7 @@ def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) ->
 
     @dg.asset(
         name="segment_rows",
-        group_name=SEARCH,
+        group_name=INDEX,
         kinds={"parquet"},
         owners=OWNERS,
         code_version="1",
@@ -101,11 +101,17 @@ def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
         name="indexes",
         specs=[
             *(
-                index_spec(index_key(spec.name), embeddings_key(spec.name), spec, "images, one row an image")
+                index_spec(INDEX, index_key(spec.name), embeddings_key(spec.name), spec, "images, one row an image")
                 for spec in specs
             ),
             *(
-                index_spec(text_index_key(spec.name), text_embeddings_key(spec.name), spec, "titles, one row a listing")
+                index_spec(
+                    TEXT_INDEX,
+                    text_index_key(spec.name),
+                    text_embeddings_key(spec.name),
+                    spec,
+                    "titles, one row a listing",
+                )
                 for spec in readers
             ),
         ],
@@ -144,12 +150,12 @@ def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
     return indexes
 
 
-def index_spec(key: dg.AssetKey, source: dg.AssetKey, spec: EncoderSpec, of: str) -> dg.AssetSpec:
+def index_spec(group: str, key: dg.AssetKey, source: dg.AssetKey, spec: EncoderSpec, of: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
         deps=["segment_rows", dg.AssetDep(source, partition_mapping=dg.AllPartitionMapping())],
         description=f"A FAISS index of {spec.name} over a segment's {of}, in the order of segment_rows.",
-        group_name=SEARCH,
+        group_name=group,
         kinds={"faiss"},
         owners=OWNERS,
         code_version="1",

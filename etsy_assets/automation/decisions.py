@@ -24,7 +24,7 @@ def key_number(key: str) -> int:
 def batches_to_request(
     sealed: Collection[str], materialized: Collection[str], with_runs: Collection[str], limit: int
 ) -> list[str]:
-    """Batches to run now: sealed, not materialized, and never run yet.
+    """Batches to run now: sealed, not materialized, and never run as a whole yet.
 
     Oldest first, so that a failing batch can't starve the ones before it. What has a run is that run's business, or
     repair_sensor's.
@@ -34,7 +34,7 @@ def batches_to_request(
 
 @dataclass(frozen=True, slots=True)
 class BatchRuns:
-    """A batch's runs so far. `last_failed` also when it was canceled by its own failure to start."""
+    """The ingest runs of a batch so far. One that a person canceled has not failed: it is left to that person."""
 
     failures: int
     in_flight: bool

@@ -62,14 +62,18 @@ def covered_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     return planned.storage_id if records and planned and planned.storage_id < records[0].storage_id else 0
 
 
-def batch_runs(instance: dg.DagsterInstance, batches: Sequence[str]) -> dict[str, BatchRuns]:
-    """The runs of each batch that has any, whoever launched them."""
+def batch_runs(instance: dg.DagsterInstance, job: str, batches: Sequence[str]) -> dict[str, BatchRuns]:
+    """The runs of `job` of each batch that has any, and whatever else of it is in flight, whoever launched them.
+
+    A batch of which a person has materialized one asset has not been run as a whole.
+    """
     runs: dict[str, list[dg.DagsterRun]] = defaultdict(list)
     for start in range(0, len(batches), PARTITIONS_A_QUERY):
         part = list(batches[start : start + PARTITIONS_A_QUERY])
         # Newest first, as the instance gives them.
         for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: part})):
-            runs[run.tags[PARTITION_TAG]].append(run)
+            if run.job_name == job or run.status in IN_FLIGHT:
+                runs[run.tags[PARTITION_TAG]].append(run)
     return {
         batch: BatchRuns(
             failures=sum(run.status in FAILED for run in found),

@@ -34,7 +34,6 @@ from etsy_assets.settings import Settings
 
 REQUESTS_A_TICK = 50
 TRIES = 3
-JOB_TAG = "etsy_assets/job"
 
 
 def make_listing_batches_sensor(
@@ -55,7 +54,9 @@ def make_listing_batches_sensor(
             sealed = catalog.batch_keys()
         missing = add_missing(context.instance, listing_batches, sealed)
         open_batches = sorted(set(sealed) - set(materialized_in_all(context.instance, batch_keys)))
-        chosen = batches_to_request(open_batches, (), batch_runs(context.instance, open_batches), REQUESTS_A_TICK)
+        chosen = batches_to_request(
+            open_batches, (), batch_runs(context.instance, ingest.name, open_batches), REQUESTS_A_TICK
+        )
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=batch, partition_key=batch) for batch in chosen],
             dynamic_partitions_requests=[listing_batches.build_add_request(missing)] if missing else None,
@@ -75,7 +76,7 @@ def make_repair_sensor(
             sealed = catalog.batch_keys()
         materialized = materialized_in_all(context.instance, batch_keys)
         broken = batches_to_repair(
-            batch_runs(context.instance, sorted(set(sealed) - set(materialized))), materialized, TRIES
+            batch_runs(context.instance, ingest.name, sorted(set(sealed) - set(materialized))), materialized, TRIES
         )
         requests = [
             dg.RunRequest(run_key=f"{batch}-try-{number}", partition_key=batch, tags={"etsy_assets/try": str(number)})

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from etsy_assets.automation.instance_state import IN_FLIGHT
 from etsy_assets.cli.shop_process import simulated_shop
 from etsy_assets.definitions import build_definitions
 from etsy_assets.errors import ConfigurationError
@@ -23,7 +24,11 @@ from etsy_assets.search.snapshots import Snapshot, current_snapshot
 from etsy_assets.settings import Settings
 from etsy_assets.storage import Home
 
+# The process that executes a run of the demo: when it is gone, so is the run.
+DEMO_PROCESS_TAG = "etsy_assets/demo_process"
 SHOWN_MATCHES = 6
+# Narrow enough for a terminal of 80 columns.
+TITLE_WIDTH = 40
 QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -48,7 +53,7 @@ class Pipeline:
             instance=self.instance,
             partition_key=partition,
             raise_on_error=False,
-            tags={"etsy_assets/launched_by": "demo"},
+            tags={DEMO_PROCESS_TAG: str(os.getpid())},
         )
         self.progress.update(task, total=1, completed=1)
         if not result.success:
@@ -87,6 +92,7 @@ def run_demo(report_path: Path) -> None:
     ):
         # Nobody else is adding listings: nothing is gained by waiting for more.
         headless = replace(settings, etsy_url=url, batch_wait=timedelta(0), publish_quiet=0)
+        end_dead_runs(instance)
         pipeline = Pipeline(build_definitions(headless), deployment_resources(headless), instance, bar)
         work = make_corpus(pipeline)
         snapshot = current_snapshot(Home(settings.home))
@@ -97,6 +103,29 @@ def run_demo(report_path: Path) -> None:
     report = demo_report(settings, snapshot, pipeline, found, time.perf_counter() - started, nothing_to_do=work == 0)
     report_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     show(console, report, report_path)
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Ends the runs of a demo that was killed, which would hold their places in the pools for ever.
+
+    A daemon does that in `etsy-assets dev`; the demo has none.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT)):
+        process = run.tags.get(DEMO_PROCESS_TAG)
+        if process is not None and not is_alive(int(process)):
+            instance.report_run_failed(run, "The demo that executed this run was killed.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this id runs, whoever owns it."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def make_corpus(pipeline: Pipeline) -> int:
@@ -180,11 +209,11 @@ def demo_report(
 def show(console: Console, report: dict[str, Any], report_path: Path) -> None:
     """The result as a person wants to see it."""
     table = Table(title="Matches of the demo's query photo")
-    for heading in ("", "listing", "title", "score", "encoders that agree"):
-        numeric = heading in ("", "score", "encoders that agree")
-        table.add_column(
-            heading, justify="right" if numeric else "left", no_wrap=heading == "title", overflow="ellipsis"
-        )
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("listing", no_wrap=True)
+    table.add_column("title", max_width=TITLE_WIDTH, no_wrap=True, overflow="ellipsis")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("encoders", justify="right", no_wrap=True)
     for rank, match in enumerate(report["top_matches"][:SHOWN_MATCHES], 1):
         table.add_row(
             str(rank), str(match["listing_id"]), match["title"], f"{match['score']:.3f}", str(match["agreeing"])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from etsy_assets.cli.shop_process import shop_answers
+from etsy_assets.cli.shop_process import photo_folder, remembered_file, shop_answers
 from etsy_assets.errors import ConfigurationError
 from etsy_assets.settings import Settings
 
@@ -84,5 +84,5 @@ def shop_command(settings: Settings, add_every: float) -> list[str]:
         raise ConfigurationError(f"ETSY_ASSETS_ETSY_URL is {settings.etsy_url}: give the simulated shop a port.")
     command = [sys.executable, "-m", "etsy_assets.demo.server", "--port", str(port)]
     command += ["--add-every", str(add_every), "--parent-pid", str(os.getpid())]
-    command += ["--photo-folder", str(settings.home / "simulated_shop")]
-    return [*command, "--remember", str(settings.home / "simulated_shop" / "listings")]
+    command += ["--photo-folder", str(photo_folder(settings))]
+    return [*command, "--remember", str(remembered_file(settings))]

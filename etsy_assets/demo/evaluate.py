@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,10 +162,12 @@ def main(path: Path | None, listings: int, workers: int) -> None:
         evaluation = evaluate(render_photos(HELD_OUT_SEEDS[:listings], workers))
     figures = evaluation.figures()
     show(console, evaluation)
-    for line in missed_bars(figures):
+    missed = missed_bars(figures)
+    for line in missed:
         console.print(f"[red]Missed:[/red] {line}")
     if path is not None:
         path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    sys.exit(1 if missed else 0)
 
 
 if __name__ == "__main__":

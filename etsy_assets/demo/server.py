@@ -65,10 +65,10 @@ def main(
 ) -> None:
     """Serve a simulated Etsy shop: its Open API v3 and its image CDN. Ends on Ctrl-C or SIGTERM."""
     try:
+        shop = SimulatedShop(seed, max(listings, remembered_listings(remember)), photo_folder)
         listener = listen(port)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
-    shop = SimulatedShop(seed, max(listings, _remembered(remember)), photo_folder)
     plan = FaultPlan.named(faults, fault_seed)  # type: ignore[arg-type]
     server = quiet_server(Site(shop, plan, Quota(calls_per_second, calls_per_day)))
     ended = threading.Event()
@@ -98,13 +98,16 @@ def _keep_adding(shop: SimulatedShop, seconds: float, remember: Path | None, end
             write_text(remember, str(len(shop.listings())))
 
 
-def _remembered(file: Path | None) -> int:
-    """How many listings the shop had when it was last open: what a crawler has seen must not vanish by a restart."""
+def remembered_listings(file: Path | None) -> int:
+    """How many listings the shop had when it was last open: what a crawler has seen must not vanish by a restart.
+
+    Raises ConfigurationError when the file holds something else.
+    """
     if file is None or not file.exists():
         return 0
     text = file.read_text(encoding="utf-8").strip()
     if not text.isdecimal():
-        raise click.ClickException(f"{file} should hold a number of listings, not {text[:40]!r}: delete it.")
+        raise ConfigurationError(f"{file} should hold a number of listings, not {text[:40]!r}: delete it.")
     return int(text)
 
 

@@ -43,7 +43,7 @@ def choose_device(device: str = "auto") -> Device:
 
 def choose_precision(precision: str, device: Device, pinned: Precision | None = None) -> Precision:
     """The number format of a model's weights: as asked, or with "auto" the pinned one, or else bfloat16 where the
-    hardware multiplies it natively (a quarter to a half of float32's time, cosine to float32 >= 0.9999; DESIGN.md).
+    hardware multiplies it natively (a quarter to a half of float32's time, cosine to float32 >= 0.9999).
 
     Weights are converted, autocast is never used: on a CPU it copies a weight for every token.
     """

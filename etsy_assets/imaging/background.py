@@ -18,8 +18,8 @@ class MaskThresholds:
     """When a mask is unusable, so that the uncut picture is kept instead.
 
     rembg stretches every mask to the full range, so a picture in which the network saw nothing still gets a mask: an
-    all-black photo came out as 55 % foreground (prototype, section d). Hence the first two look at the unstretched
-    foreground probability, the others at rembg's mask.
+    all-black photo came out as 55 % foreground (measured with a network of this kind). Hence the first two look at
+    the unstretched foreground probability, the others at rembg's mask.
 
     min_confidence: the highest probability of any pixel; a half is where the network itself decides for foreground.
     min_contrast: highest less lowest probability; below it the stretch magnifies noise fiftyfold.

@@ -114,10 +114,10 @@ def _source(image: ImageRecord, is_primary: bool, size: str) -> _Source:
         key = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return _Source(WantedImage(image.listing_id, image.image_id, is_primary, key), (image.url,), None)
     urls = tuple(dict.fromkeys((cdn.at_size(size), cdn.at_size("fullxfull"))))
-    # The key has no host and no ?version=: the CDN's images never change under their path (etsy-api.md, section 6).
+    # The key has no host and no ?version=: the CDN's images never change under their path.
     wanted = WantedImage(image.listing_id, image.image_id, is_primary, urlsplit(urls[0]).path)
     if cdn.image_id != image.image_id:
-        # Seen after upload races (etsy-api.md, item 25). A wrong picture is worse than none.
+        # Seen after upload races. A wrong picture is worse than none.
         return _Source(wanted, (), FetchFailure("url_of_another_image", f"the URL is of image {cdn.image_id}"))
     return _Source(wanted, urls, None)
 

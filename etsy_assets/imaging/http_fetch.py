@@ -16,7 +16,7 @@ from etsy_assets.errors import PassingFault
 from etsy_assets.imaging.reasons import is_passing
 from etsy_assets.imaging.validation import DEFAULT_LIMITS, DecodedImage, ImageLimits, InvalidImage, decode_image
 
-# The CDN serves WebP under a .jpg URL to whoever accepts it (etsy-api.md, section 6).
+# The CDN serves WebP under a .jpg URL to whoever accepts it.
 ACCEPT = "image/jpeg,image/png;q=0.9,*/*;q=0.1"
 _READ_BYTES = 1 << 16
 

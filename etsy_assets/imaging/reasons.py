@@ -7,7 +7,7 @@ and the rest of the codes of `validation.InvalidImage`.
 
 PASSING = frozenset(
     {
-        "http_403",  # A CDN that throttles answers so; etsy-api.md section 6: back off.
+        "http_403",  # A CDN that throttles answers so; back off.
         "http_408",
         "http_425",
         "http_429",

@@ -1,7 +1,7 @@
 """Small pictures inside markdown: what the Dagster UI shows in a run's or an asset's metadata.
 
 Dagster renders `![](data:image/jpeg;base64,...)`, also inside tables, but neither raw <img> nor a width, so a thumbnail
-has its final size; and a metadata value should stay below about 200 kB (DESIGN.md, "Facts that were measured").
+has its final size; and a metadata value should stay below about 200 kB.
 """
 
 import base64

@@ -35,11 +35,11 @@ DECODER_ERRORS = (
 class ImageLimits:
     """What a picture must keep to.
 
-    min_side: pixels, upright; smaller ones tell an encoder nothing (issue 2, section 5).
+    min_side: pixels, upright; smaller ones tell an encoder nothing.
     max_pixels: checked before decoding. Etsy's largest form is 3000 px a side, 9 million; a decoded pixel takes up to
         10 bytes while it is converted, in each of 8 download threads.
     max_side: pixels; the most that libjpeg writes (JPEG_MAX_DIMENSION), so that every picture can be stored.
-    stub_bytes: Etsy's CDN answers for a removed listing with a placeholder below 1 kB (etsy-api.md, item 29).
+    stub_bytes: Etsy's CDN answers for a removed listing with a placeholder below 1 kB.
     known_stubs: SHA-256 of placeholders that are larger.
     """
 
@@ -106,7 +106,7 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedIm
 
 
 def sniff_format(data: bytes) -> str:
-    """The format by magic bytes (etsy-api.md, section 6). Raises InvalidImage when it is none that the CDN serves."""
+    """The format by magic bytes. Raises InvalidImage when it is none that the CDN serves."""
     if not data:
         raise InvalidImage("empty_body", "no bytes at all")
     if data.startswith(b"\xff\xd8\xff"):

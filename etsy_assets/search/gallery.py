@@ -11,7 +11,7 @@ from etsy_assets.search.fusion import FusionMethod
 from etsy_assets.search.results import Match, SearchResult
 
 NOTICE = (
-    "The term 'Etsy' is a trademark of Etsy, Inc. This application uses Etsy's API, "
+    "The term 'Etsy' is a trademark of Etsy, Inc. This Application uses Etsy's API, "
     "but is not endorsed or certified by Etsy."
 )
 """Etsy's API terms ask for this line."""

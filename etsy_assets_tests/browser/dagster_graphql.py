@@ -8,10 +8,11 @@ import requests
 from etsy_assets_tests.browser.waiting import eventually
 
 RUN_SECONDS = 240
-LOCATION = {"repositoryLocationName": "etsy_assets", "repositoryName": "__repository__"}
 
 LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
-    __typename ... on PythonError { message } } } } } }"""
+    __typename ... on PythonError { message } ... on RepositoryLocation { name repositories { name } } } } } } }"""
+LAUNCH = """mutation Launch($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) {
+    __typename ... on LaunchRunSuccess { run { runId } } } }"""
 RUNS = """query Runs($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
     runId status jobName tags { key value } } } } }"""
 PARTITIONS = """query Partitions($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
@@ -32,10 +33,14 @@ ASSETS = "{ assetNodes { assetKey { path } groupName description kinds } }"
 
 @dataclass(frozen=True)
 class DagsterApi:
-    """The GraphQL API of a Dagster webserver."""
+    """The GraphQL API of a Dagster webserver with one code location."""
 
     url: str
 
+    @cached_property
+    def selector(self) -> dict[str, str]:
+        """The code location in the words of the API; waited for if it isn't there yet."""
+        (entry,) =
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The answer's data. Raises AssertionError with the errors of an answer that has some."""
         reply = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
@@ -44,7 +49,7 @@ class DagsterApi:
         data: dict[str, Any] = answer["data"]
         return data
 
-    def wait_until_loaded(self, seconds: float) -> None:
+    def code_location(self, seconds: float) -> CodeLocation:
         """Returns when the code location is there; raises AssertionError with its error if it can't be loaded."""
 
         def location() -> dict[str, Any] | None:
@@ -53,6 +58,8 @@ class DagsterApi:
 
         loaded = eventually(location, "the code location is loaded", seconds)
         assert loaded["__typename"] == "RepositoryLocation", loaded
+        (repository,) = loaded["repositories"]
+        return CodeLocation(loaded["name"], repository["name"])
 
     def assets(self) -> list[dict[str, Any]]:
         return self.ask(ASSETS)["assetNodes"]

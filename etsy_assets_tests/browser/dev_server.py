@@ -20,16 +20,31 @@ STOP_SECONDS = 90
 
 @dataclass(frozen=True)
 class DevServer:
-    """url: of the Dagster UI. home: where the platform keeps what it makes."""
+    """url: of the Dagster UI. home: where the platform keeps what it makes. folder: its DAGSTER_HOME."""
 
     url: str
+    folder: Path
     home: Path
-    log: Path
     process: subprocess.Popen[bytes]
 
     @property
     def api(self) -> DagsterApi:
         return DagsterApi(self.url)
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does; returns the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(STOP_SECONDS)
+
+    def processes(self) -> list[int]:
+        """The ids of all processes that belong to it, known by their DAGSTER_HOME."""
+        marker = f"DAGSTER_HOME={self.folder}\0".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if marker in (process / "environ").read_bytes():
+                    found.append(int(process.name))
+        return found
 
 
 @contextmanager
@@ -46,37 +61,25 @@ def dev_server(folder: Path, shop_url: str, settings: Mapping[str, str]) -> Iter
         "HF_HUB_OFFLINE": "1",
         **settings,
     }
-    log = folder / "dev.log"
-    with log.open("wb") as output:
+    with (folder / "dev.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "etsy_assets.cli.main", "dev", "--port", str(port)],
             cwd=folder,
             env=environment,
-            stdout=output,
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
+    server = DevServer(f"http://127.0.0.1:{port}", folder, home, process)
     try:
-        server = DevServer(f"http://127.0.0.1:{port}", home, log, process)
         server.api.wait_until_loaded(START_SECONDS)
         yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def processes_of(folder: Path) -> list[int]:
-    """The ids of all processes of this user whose Dagster home is this folder."""
-    marker = f"DAGSTER_HOME={folder}\0".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if marker in (process / "environ").read_bytes():
-                found.append(int(process.name))
-    return found
+        with suppress(subprocess.TimeoutExpired):
+            server.interrupt()
+        for left in server.processes():
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+        process.wait()
 
 
 def free_port() -> int:

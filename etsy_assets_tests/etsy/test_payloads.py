@@ -1,4 +1,4 @@
-"""Payloads as bad as the field has seen them (etsy-api.md, section 7), and what becomes of each."""
+"""Payloads as bad as the field has seen them, and what becomes of each."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Trains the demo's three transformers backbones as students of its CLIP image towers.
+"""Trains the demo's three transformers backbones as students of its first CLIP image tower.
 
 Vision transformers this small hardly learn from photos alone; told which listings a teacher finds alike, they do.
 """
