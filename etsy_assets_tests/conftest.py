@@ -33,7 +33,7 @@ telemetry:
 
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rendered beforehand: a shop that renders while it is asked may take longer than a client on a busy machine waits."""
+    """Rendered beforehand: a shop that renders while it is asked may outlast a client's patience on a busy machine."""
     from etsy_assets.demo.shop import SimulatedShop
 
     folder = tmp_path_factory.mktemp("photos")

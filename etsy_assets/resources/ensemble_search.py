@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class EnsembleSearch(dg.ConfigurableResource):
     def example_query(self, engine: SearchEngine) -> Query:
         """What a search without a query runs: the demo's photo, or a listing of the corpus."""
         if self.encoder_models.profile == "demo":
-            return load_query(image_path=DEMO_QUERY)
+            return replace(load_query(image_path=DEMO_QUERY), label="the example photo")
         return load_query(listing_id=int(engine.corpus.listings[0]))
 
     def report(self, result: SearchResult, corpus: Corpus, run_id: str) -> SearchReport:

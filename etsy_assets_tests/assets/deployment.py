@@ -156,6 +156,11 @@ def sentence_of(result: dg.ExecuteInProcessResult) -> str:
     return (data.error.cause or data.error).message
 
 
+def retries_of(result: dg.ExecuteInProcessResult) -> int:
+    """How often a step was run again."""
+    return sum(event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY for event in result.all_events)
+
+
 def materializations(result: dg.ExecuteInProcessResult, *key: str) -> list[dg.AssetMaterialization]:
     """Those of one asset, one a partition."""
     events = [event for event in result.all_events if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION]

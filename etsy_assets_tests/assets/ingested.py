@@ -11,7 +11,7 @@ from etsy_assets.demo.api.request_log import RequestCounts
 from etsy_assets.demo.running import serve
 from etsy_assets.demo.shop import SimulatedShop
 from etsy_assets.search.snapshots import Snapshot
-from etsy_assets_tests.assets.deployment import Deployment, deployment, sentence_of
+from etsy_assets_tests.assets.deployment import Deployment, deployment
 
 
 @dataclass(frozen=True, slots=True)

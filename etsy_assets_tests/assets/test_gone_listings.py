@@ -53,4 +53,3 @@ def test_a_segment_of_which_every_listing_is_gone_is_published_empty(
     snapshot = deployed.publish()
     assert (snapshot.counts.segments, snapshot.counts.batches, snapshot.counts.listings) == (2, 3, 6)
     assert not set(deployed.corpus().listing_ids) & set(gone)
-

@@ -91,7 +91,7 @@ def test_a_batch_is_requested_once(deploy: Callable[..., Deployment]) -> None:
     first = requested(deployed, "listing_batches_sensor")
     # A tick that came before its run did has the same key again, which Dagster starts once (see test_daemon.py).
     assert requested(deployed, "listing_batches_sensor") == first
-    add_run(deployed, "ingest", dg.DagsterRunStatus.QUEUED, partition="batch-000000")
+    add_run(deployed, "ingest", dg.DagsterRunStatus.STARTING, partition="batch-000000")
     discover(deployed, 3, first=4)
     assert requested(deployed, "listing_batches_sensor") == [("batch-000001", "batch-000001")]
 
@@ -166,7 +166,7 @@ def test_newer_embeddings_lead_to_the_index_of_their_segment_and_then_to_a_snaps
     assert deployed.run("index_segment", "segment-0001").success
     (request,) = deployed.tick("publish_sensor").run_requests
     assert (request.job_name, request.partition_key) == ("publish_snapshot", None)
-    add_run(deployed, "publish_snapshot", dg.DagsterRunStatus.QUEUED)
+    add_run(deployed, "publish_snapshot", dg.DagsterRunStatus.STARTING)
     assert requested(deployed, "publish_sensor") == []
     deployed.instance.delete_run(deployed.instance.get_runs(limit=1)[0].run_id)
     assert deployed.run("publish_snapshot").success

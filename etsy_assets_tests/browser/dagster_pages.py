@@ -16,10 +16,11 @@ DIALOG = "//*[@role='dialog' and contains(@class, 'dialog')]"
 
 @dataclass(frozen=True)
 class DagsterPages:
-    """A browser on one Dagster webserver."""
+    """A browser on one Dagster webserver. location: the name of the code location."""
 
     browser: WebDriver
     url: str
+    location: str
 
     def open(self, path: str) -> None:
         self.browser.get(f"{self.url}{path}")
@@ -59,10 +60,9 @@ class DagsterPages:
         self.open_materialize_dialog(job)
         self.click("//*[text()='Select a partition or create one']", "the partition selector")
         self.click("//*[normalize-space(text())='Add partition']", "the entry that adds a partition")
-        self.type_into("//input[@placeholder='Partition name']", key)
-        self.click_button("Add partition")
-        self.find(f"{DIALOG}//*[text()='{key}']", "the new partition, selected")
-        self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+        self.find(f"{DIALOG}//input[@placeholder='name']", "the field for the partition's name").send_keys(key)
+        self.click_button("Save", within=DIALOG)
+        self.find(f"{DIALOG}//*[text()='1 partition']", "the new partition, selected")
         self.click_button("Launch", within=DIALOG)
 
     def backfill_missing(self, job: str, expected: int) -> None:
@@ -73,13 +73,13 @@ class DagsterPages:
         self.click_button("Launch", within=DIALOG)
 
     def open_materialize_dialog(self, job: str) -> None:
-        self.open(f"/locations/etsy_assets/jobs/{job}")
+        self.open(f"/locations/{self.location}/jobs/{job}")
         self.click_button("Materialize all")
         self.find(f"{DIALOG}//*[text()='Partition selection']", "the dialog to materialize")
 
     def launch_with_empty_config(self, job: str) -> str:
         """Empties the launchpad's editor, launches, and returns the id of the run whose page opens."""
-        self.open(f"/locations/etsy_assets/jobs/{job}/playground")
+        self.open(f"/locations/{self.location}/jobs/{job}/playground")
         self.find("//*[contains(@class, 'CodeMirror-line')]", "the launchpad's editor")
         self.click("//*[contains(@class, 'CodeMirror-lines')]", "the launchpad's editor")
         editor = self.browser.switch_to.active_element
@@ -95,9 +95,6 @@ class DagsterPages:
             return run_id.partition("?")[0] if before == self.url and run_id else None
 
         return eventually(opened, "the page of the run", PAGE_SECONDS)
-
-    def type_into(self, xpath: str, text: str) -> None:
-        self.find(xpath, "a field").send_keys(text)
 
     def pictures_of_markdown(self) -> list[WebElement]:
         """Opens the [Show Markdown] dialog of this page; returns its pictures."""

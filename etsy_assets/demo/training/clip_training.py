@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 EMBEDDING_DIMENSION = 128
 TEXT_CONTEXT = 32
 LISTINGS_A_STEP = 80
+WEIGHTS_FILE = "open_clip_model.safetensors"
 AVERAGED_OVER_STEPS = 300
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -73,9 +74,13 @@ def train_clip(
     folder: Path,
     minutes: float,
 ) -> None:
-    """Trains for so many minutes and writes an open_clip `local-dir:` folder, weights in float16."""
+    """Trains for so many minutes and writes an open_clip `local-dir:` folder, weights in float16.
+
+    A model that lies in the folder already is trained further.
+    """
     import open_clip
     import torch
+    from safetensors.torch import load_file
     from torch.nn import functional
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -86,6 +91,8 @@ def train_clip(
     torch.manual_seed(recipe.seed)
     generator, rng = torch.Generator().manual_seed(recipe.seed), np.random.default_rng(recipe.seed)
     model = open_clip.CLIP(**config)
+    if (folder / WEIGHTS_FILE).exists():
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=False)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / AVERAGED_OVER_STEPS), use_buffers=True)
     heads = build_attribute_heads(EMBEDDING_DIMENSION, listings)
     scale = torch.nn.Parameter(torch.tensor(math.log(12.0)))
@@ -156,4 +163,4 @@ def save_clip(model: "nn.Module", config: dict[str, Any], folder: Path) -> None:
         for name, value in model.state_dict().items()
         if name != "attn_mask"
     }
-    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "open_clip_model.safetensors")
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS_FILE)

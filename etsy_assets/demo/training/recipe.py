@@ -13,6 +13,7 @@ from etsy_assets.demo.training.clip_training import CLIP_A, CLIP_B, ClipRecipe, 
 from etsy_assets.demo.training.mask_training import predict_masks, train_mask_network
 from etsy_assets.demo.training.renders import TRAINING_SEEDS, Renders, render_listings
 from etsy_assets.demo.training.student_training import STUDENTS, StudentRecipe, teacher_prototypes, train_student
+from etsy_assets.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
@@ -107,3 +108,17 @@ def train_all(place: Workplace, minutes: Minutes, workers: int) -> None:
         ]
         for future in students:
             future.result()
+
+
+def train_further(place: Workplace, name: str, minutes: Minutes) -> None:
+    """Goes on training one model of `place.weights`. Raises ConfigurationError when there is none of that name."""
+    clips = {recipe.name: recipe for recipe in (CLIP_A, CLIP_B)}
+    students = {recipe.name: recipe for recipe in STUDENTS}
+    if not (place.weights / name).exists() or name not in {**clips, **students}:
+        raise ConfigurationError(
+            f"{place.weights} has no {name} to train further: name one of its CLIP models or backbones."
+        )
+    if name in clips:
+        train_one_clip(place, clips[name], minutes.clip)
+    else:
+        train_one_student(place, students[name], minutes.student)

@@ -128,6 +128,8 @@ def train_student(
 ) -> None:
     """Trains for so many minutes and saves a folder that `from_pretrained` reads, weights in float16.
 
+    A model that lies in the folder already is trained further.
+
     prototypes: float32 (listings, d) from teacher_prototypes.
     """
     import torch
@@ -138,7 +140,9 @@ def train_student(
 
     torch.manual_seed(recipe.seed)
     generator, rng = torch.Generator().manual_seed(recipe.seed), np.random.default_rng(recipe.seed)
-    model = AutoModel.from_config(recipe.config())
+    known = (folder / "config.json").exists()
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32) if known else AutoModel.from_config(recipe.config())
+    model.train()
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / AVERAGED_OVER_STEPS), use_buffers=True)
     heads = build_attribute_heads(recipe.hidden, listings)
     to_teacher = nn.Linear(recipe.hidden, prototypes.shape[1])
