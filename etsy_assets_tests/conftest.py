@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from etsy_assets_tests.assets.ingested import Ingested
 
 LISTINGS = 9
-MOST_LISTINGS = 10
+RENDERED_LISTINGS = 12
 # As the repository's dagster.yaml, but all in one folder.
 INSTANCE_SETTINGS = """\
 run_coordinator:
@@ -37,7 +37,7 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from etsy_assets.demo.shop import SimulatedShop
 
     folder = tmp_path_factory.mktemp("photos")
-    shop = SimulatedShop(listings=MOST_LISTINGS, photo_folder=folder)
+    shop = SimulatedShop(listings=RENDERED_LISTINGS, photo_folder=folder)
     photos = [photo.image_id for stocked in shop.listings() for photo in stocked.photos]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(shop.jpeg, photos))

@@ -69,7 +69,8 @@ def _row(position: int, match: Match, result: SearchResult, card: ListingCard | 
         str(position),
         f"![{match.listing_id}]({picture})" if picture else "",
         linked + shop,
-        escape_markdown(card.price or "-"),
+        # No line break between currency and amount: the column is narrow.
+        escape_markdown(card.price or "-").replace(" ", "\u00a0"),
         f"{match.score:.3f}",
         f"**{agreement}**" if match.agreeing > 1 else agreement,
         *ranks,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
@@ -15,6 +16,7 @@ from dagster._grpc.impl import get_external_sensor_execution
 import etsy_assets.definitions
 from etsy_assets.catalog.catalog import Catalog
 from etsy_assets.encoders.registry import profile_encoders
+from etsy_assets.resources.deployment import deployment_resources
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.snapshots import Snapshot, current_snapshot
 from etsy_assets.settings import Settings
@@ -29,13 +31,10 @@ CLOSED_SHOP = "http://127.0.0.1:9"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """resources: takes the place of the deployment's own in runs."""
-
     root: Path
     settings: Settings
     instance: dg.DagsterInstance
     definitions: dg.Definitions
-    resources: Mapping[str, Any]
 
     @property
     def home(self) -> Home:
@@ -57,7 +56,6 @@ class Deployment:
             partition_key=partition,
             tags=tags,
             asset_selection=only,
-            resources=self.resources or None,
             raise_on_error=False,
         )
 
@@ -125,7 +123,7 @@ def deployment(
 ) -> Iterator[Deployment]:
     """Opens the deployment in a folder, with small batches, and no waiting unless `environment` says how long.
 
-    environment: ETSY_ASSETS_* variables, by the rest of their names.
+    resources: take the place of the deployment's own. environment: ETSY_ASSETS_* variables, by the rest of their names.
     """
     if not (root / "dagster").exists():
         shutil.copytree(blank_instance, root / "dagster")
@@ -142,9 +140,12 @@ def deployment(
         settings = replace(settings, batch_wait=timedelta(0))
     if "PUBLISH_QUIET" not in environment:
         settings = replace(settings, publish_quiet=0)
-    with dg.DagsterInstance.from_config(str(root / "dagster")) as instance:
-        definitions = etsy_assets.definitions.build_definitions(settings)
-        yield Deployment(root, settings, instance, definitions, resources or {})
+    own = {**deployment_resources(settings), **(resources or {})}
+    with (
+        mock.patch("etsy_assets.definitions.deployment_resources", lambda _: own),
+        dg.DagsterInstance.from_config(str(root / "dagster")) as instance,
+    ):
+        yield Deployment(root, settings, instance, etsy_assets.definitions.build_definitions(settings))
 
 
 def sentence_of(result: dg.ExecuteInProcessResult) -> str:

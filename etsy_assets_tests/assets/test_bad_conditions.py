@@ -81,13 +81,15 @@ def test_an_image_server_that_is_down_is_no_batch_of_broken_images(copied: Calla
 
 
 def test_missing_weights_are_named_with_what_to_do(copied: Callable[..., Deployment], tmp_path: Path) -> None:
-    (tmp_path / "no_weights").mkdir()
-    deployed = copied(WEIGHTS=str(tmp_path / "no_weights"))
+    folder = tmp_path / "weights" / ENCODERS[0]
+    folder.mkdir(parents=True)
+    deployed = copied(WEIGHTS=str(folder.parent))
     before = deployed.artifacts("embeddings")
     run = deployed.run("ingest", BATCH, only=[dg.AssetKey(["embeddings", ENCODERS[0]])])
     assert not run.success
     assert retries_of(run) == 0
-    assert f"The weights of {ENCODERS[0]} are missing" in sentence_of(run)
+    assert sentence_of(run).startswith(f"The folder {folder} has no open_clip_model.safetensors")
+    assert "copy it there" in sentence_of(run)
     assert deployed.artifacts("embeddings") == before
 
 
@@ -96,6 +98,7 @@ def test_a_stage_whose_input_was_never_made_says_which_to_run(copied: Callable[.
     deployed.home.cutouts(BATCH).unlink()
     run = deployed.run("ingest", BATCH, only=[dg.AssetKey(["embeddings", ENCODERS[0]])])
     assert not run.success
+    assert retries_of(run) == 0
     assert str(deployed.home.cutouts(BATCH)) in sentence_of(run)
 
 
@@ -110,9 +113,7 @@ def test_a_segment_without_an_embedded_batch_says_what_to_run_first(deploy: Call
     assert deployed.artifacts("snapshots") == {}
 
 
-def test_a_batch_that_the_catalog_does_not_know_is_refused(
-    deploy: Callable[..., Deployment], open_shop: Callable
-) -> None:
+def test_a_batch_that_is_not_in_the_catalog_is_refused(deploy: Callable[..., Deployment], open_shop: Callable) -> None:
     deployed = deploy(open_shop().url)
     deployed.instance.add_dynamic_partitions("listing_batch", ["batch-000077"])
     run = deployed.run("ingest", "batch-000077", only=[dg.AssetKey("listings")])

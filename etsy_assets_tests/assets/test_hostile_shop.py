@@ -14,9 +14,10 @@ from etsy_assets.demo.shop import SimulatedShop
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets_tests.assets.deployment import Deployment, checks_of, deployment, materializations
 from etsy_assets_tests.assets.hasty import hasty_resources
-from etsy_assets_tests.conftest import MOST_LISTINGS
 
 PLAN = replace(FaultPlan.hostile(), slow_seconds=0.01)
+# Each lasting fault of an image is met once in so many listings.
+LISTINGS = PLAN.image_fault_every
 REASONS = {
     "not_found": "http_404",
     "placeholder_png": "placeholder",
@@ -49,16 +50,17 @@ def good_artifacts(deployed: Deployment) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path, blank_instance: Path) -> Iterator[Survived]:
     """Everything ingested and published, then all of it once more."""
-    shop = SimulatedShop(listings=MOST_LISTINGS, photo_folder=photo_folder)
-    with serve(shop, PLAN) as running:
-        with deployment(
-            tmp_path_factory.mktemp("hostile"), blank_instance, running.url, hasty_resources(running.url)
-        ) as deployed:
-            runs = deployed.ingest_all()
-            deployed.publish()
-            first, artifacts = running.requests(), good_artifacts(deployed)
-            assert deployed.run_range("ingest", min(runs), max(runs)).success
-            yield Survived(deployed, shop, runs, first, running.requests(), artifacts)
+    shop = SimulatedShop(listings=LISTINGS, photo_folder=photo_folder)
+    root = tmp_path_factory.mktemp("hostile")
+    with (
+        serve(shop, PLAN) as running,
+        deployment(root, blank_instance, running.url, hasty_resources(running.url)) as deployed,
+    ):
+        runs = deployed.ingest_all()
+        deployed.publish()
+        first, artifacts = running.requests(), good_artifacts(deployed)
+        assert deployed.run_range("ingest", min(runs), max(runs)).success
+        yield Survived(deployed, shop, runs, first, running.requests(), artifacts)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,7 @@ def test_running_everything_twice_duplicates_nothing_and_downloads_only_what_had
     with survived.deployment.catalog() as catalog:
         rows, counts = catalog.image_status(), catalog.counts()
     assert len(rows) == len({(row["listing_id"], row["image_id"]) for row in rows})
-    assert counts["discovered"] == counts["listings"] + counts["listings_gone"] == MOST_LISTINGS
+    assert counts["discovered"] == counts["listings"] + counts["listings_gone"] == LISTINGS
 
 
 def test_titles_are_stored_as_their_sellers_wrote_them(survived: Survived) -> None:

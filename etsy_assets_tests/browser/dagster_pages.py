@@ -55,6 +55,17 @@ class DagsterPages:
         nodes = self.browser.find_elements(By.CSS_SELECTOR, "svg foreignObject")
         return {line.strip() for node in nodes for line in node.text.splitlines()}
 
+    def give_the_graph_all_room(self) -> None:
+        """Folds the navigation and the list of assets away, for good."""
+        self.open("/asset-groups")
+        self.click("//*[text()='Hide navigation']", "the entry that hides the navigation")
+        self.click("//button[.//*[@aria-label='panel_show_right' or @aria-label='panel_show_left']]", "the list's button")
+
+    def wait_for_statuses(self) -> None:
+        """Returns when no asset of the graph waits for its status any more."""
+        waiting = "//*[name()='foreignObject']//*[contains(@class, 'spinner') or contains(text(), 'Loading')]"
+        eventually(lambda: not self.browser.find_elements(By.XPATH, waiting), "statuses in the graph", PAGE_SECONDS)
+
     def materialize_new_partition(self, job: str, key: str) -> None:
         """Creates a partition in the job's dialog and launches its run."""
         self.open_materialize_dialog(job)

@@ -50,17 +50,7 @@ class DevServer:
 @contextmanager
 def dev_server(folder: Path, shop_url: str, settings: Mapping[str, str]) -> Iterator[DevServer]:
     """Ready to be used in the block, and gone after it. settings: ETSY_ASSETS_* of this deployment."""
-    for name in ("dagster.yaml", "workspace.yaml"):
-        shutil.copy(REPOSITORY / name, folder)
-    home, port = folder / "data", free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ETSY_ASSETS_")},
-        "DAGSTER_HOME": str(folder),
-        "ETSY_ASSETS_HOME": str(home),
-        "ETSY_ASSETS_ETSY_URL": shop_url,
-        "HF_HUB_OFFLINE": "1",
-        **settings,
-    }
+    environment, port = {**deployment_environment(folder, shop_url), **settings}, free_port()
     with (folder / "dev.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "etsy_assets.cli.main", "dev", "--port", str(port)],
@@ -69,7 +59,7 @@ def dev_server(folder: Path, shop_url: str, settings: Mapping[str, str]) -> Iter
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    server = DevServer(f"http://127.0.0.1:{port}", folder, home, process)
+    server = DevServer(f"http://127.0.0.1:{port}", folder, Path(environment["ETSY_ASSETS_HOME"]), process)
     try:
         assert server.api.repository
         yield server
@@ -80,6 +70,19 @@ def dev_server(folder: Path, shop_url: str, settings: Mapping[str, str]) -> Iter
             with suppress(ProcessLookupError):
                 os.kill(left, signal.SIGKILL)
         process.wait()
+
+
+def deployment_environment(folder: Path, shop_url: str) -> dict[str, str]:
+    """The environment of a platform that keeps everything in this folder, which gets the files that Dagster reads."""
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY / name, folder)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ETSY_ASSETS_")},
+        "DAGSTER_HOME": str(folder),
+        "ETSY_ASSETS_HOME": str(folder / "data"),
+        "ETSY_ASSETS_ETSY_URL": shop_url,
+        "HF_HUB_OFFLINE": "1",
+    }
 
 
 def free_port() -> int:

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from etsy_assets.jobs.ensemble_search import SearchConfig
 from etsy_assets.search.fusion import FusionMethod
 from etsy_assets.storage import Home
 from etsy_assets_tests.assets.deployment import ENCODERS, TEXT_ENCODERS, Deployment, retries_of, sentence_of
@@ -106,17 +105,6 @@ def test_encoders_and_weights_can_be_chosen(ingested: Ingested) -> None:
     run = search(ingested.deployment, listing_id=listing_id, encoders=[one, other], weights={one: 3.0, other: 1.0})
     results, _ = files_of(ingested.deployment, run)
     assert results["weights"] == {one: 0.75, other: 0.25}
-
-
-def test_every_field_of_the_configuration_has_a_default_and_a_description() -> None:
-    assert set(SearchConfig.model_fields) == {
-        *("image_path", "image_url", "listing_id", "text"),
-        *("k", "per_encoder", "method", "encoders", "weights"),
-    }
-    for name, field in SearchConfig.model_fields.items():
-        assert not field.is_required(), name
-        assert field.description, name
-    assert SearchConfig().method is FusionMethod.zscore
 
 
 def not_an_image(folder: Path) -> Path:

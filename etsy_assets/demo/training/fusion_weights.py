@@ -19,6 +19,8 @@ from etsy_assets.encoders.loading import load_encoder
 from etsy_assets.encoders.registry import DEMO_ENCODERS
 from etsy_assets.resources.imaging import shared_remover
 
+# No encoder is silenced: what several of them agree on is the point of an ensemble, and 200 listings are few to fit on.
+LEAST_SHARE = 0.05
 # Shares that are moved from one encoder to another, the coarse ones first.
 STEPS = (0.2, 0.1, 0.05, 0.025)
 
@@ -40,11 +42,12 @@ def fit_fusion_weights(path: Path, workers: int) -> dict[str, float]:
 
 
 def climb(score: Callable[[np.ndarray], float], count: int) -> np.ndarray:
-    """Shares (count,) that sum to 1: from the best single encoder, or equal shares if they are better, uphill.
+    """Shares (count,) that sum to 1, each at least LEAST_SHARE: from the best single encoder, or equal shares, uphill.
 
     Each move takes a share from one and gives it to another; the best move is made until none is uphill.
     """
-    starts = [*np.eye(count), np.full(count, 1 / count)]
+    most = 1 - LEAST_SHARE * count
+    starts = [*(LEAST_SHARE + most * np.eye(count)), np.full(count, 1 / count)]
     shares: np.ndarray = max(starts, key=score)
     height = score(shares)
     for step in STEPS:
@@ -59,9 +62,9 @@ def climb(score: Callable[[np.ndarray], float], count: int) -> np.ndarray:
 def moves_of(shares: np.ndarray, step: float) -> Iterator[np.ndarray]:
     """Every way to take `step`, or what is left of it, from one share and give it to another."""
     for giver, taker in permutations(range(len(shares)), 2):
-        if shares[giver] > 0:
+        given = min(step, shares[giver] - LEAST_SHARE)
+        if given > 0:
             moved = shares.copy()
-            given = min(step, shares[giver])
             moved[giver] -= given
             moved[taker] += given
             yield moved

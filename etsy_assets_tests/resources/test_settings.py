@@ -1,0 +1,56 @@
+"""What a deployment chooses by its environment, and how a bad choice is refused."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etsy_assets.errors import ConfigurationError
+from etsy_assets.settings import Settings
+
+
+def test_nothing_set_is_the_offline_demo() -> None:
+    settings = Settings.from_environment({})
+    assert settings.profile == "demo"
+    assert settings.etsy_url.startswith("http://127.0.0.1:")
+    assert settings.catalog_url == f"sqlite:///{settings.home / 'catalog.db'}"
+    assert settings.segmentation == "demo"
+    assert (settings.weights_root, settings.webhook_url) == (None, None)
+
+
+def test_the_full_profile_is_etsy_with_batches_of_one_call() -> None:
+    settings = Settings.from_environment({"ETSY_ASSETS_PROFILE": "full"})
+    assert settings.etsy_url == "https://openapi.etsy.com"
+    assert (settings.batch_size, settings.image_size, settings.segmentation) == (100, "794xN", "u2net")
+
+
+def test_what_is_set_wins_over_the_profile(tmp_path: Path) -> None:
+    settings = Settings.from_environment(
+        {
+            "ETSY_ASSETS_HOME": str(tmp_path / "a" / ".." / "b"),
+            "ETSY_ASSETS_CATALOG_URL": "postgresql+psycopg2://db/etsy",
+            "ETSY_ASSETS_BATCH_SIZE": "7",
+            "ETSY_ASSETS_BATCH_WAIT": "90",
+            "ETSY_ASSETS_WEIGHTS": str(tmp_path),
+            "ETSY_ASSETS_WEBHOOK_URL": "",
+        }
+    )
+    assert settings.home == tmp_path / "b"
+    assert settings.catalog_url == "postgresql+psycopg2://db/etsy"
+    assert (settings.batch_size, settings.batch_wait) == (7, timedelta(seconds=90))
+    assert (settings.weights_root, settings.webhook_url) == (tmp_path, None)
+
+
+@pytest.mark.parametrize("profile", ["staging", "", "Demo"])
+def test_an_unknown_profile_is_refused_with_the_choices(profile: str) -> None:
+    with pytest.raises(ConfigurationError, match=f'ETSY_ASSETS_PROFILE is "{profile}"; set it to "demo" or "full"'):
+        Settings.from_environment({"ETSY_ASSETS_PROFILE": profile})
+
+
+@given(st.text().filter(lambda text: not (text.isdecimal() and int(text) >= 1)))
+def test_a_size_that_is_no_positive_whole_number_is_refused_with_its_value(text: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Settings.from_environment({"ETSY_ASSETS_BATCH_SIZE": text})
+    assert f'ETSY_ASSETS_BATCH_SIZE is "{text}"' in str(refusal.value)
