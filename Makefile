@@ -25,8 +25,9 @@ $(MARK): pyproject.toml setup.py tools/setup.sh
 demo: setup
 	$(ETSY_ASSETS) demo
 
+# exec: whoever ends make by a signal ends what it started.
 dev: setup
-	$(ETSY_ASSETS) dev
+	exec env $(ETSY_ASSETS) dev
 
 lint: setup
 	$(BIN)/ruff check .

@@ -141,11 +141,10 @@ def deployment(
     if "PUBLISH_QUIET" not in environment:
         settings = replace(settings, publish_quiet=0)
     own = {**deployment_resources(settings), **(resources or {})}
-    with (
-        mock.patch("etsy_assets.definitions.deployment_resources", lambda _: own),
-        dg.DagsterInstance.from_config(str(root / "dagster")) as instance,
-    ):
-        yield Deployment(root, settings, instance, etsy_assets.definitions.build_definitions(settings))
+    with mock.patch("etsy_assets.definitions.deployment_resources", lambda _: own):
+        definitions = etsy_assets.definitions.build_definitions(settings)
+    with dg.DagsterInstance.from_config(str(root / "dagster")) as instance:
+        yield Deployment(root, settings, instance, definitions)
 
 
 def sentence_of(result: dg.ExecuteInProcessResult) -> str:

@@ -75,6 +75,8 @@ def test_a_full_disk_ends_a_run_with_one_sentence_and_the_next_run_goes_on(
 def test_a_disk_too_full_for_the_catalog_is_named(deploy: Callable[..., Deployment], open_shop: Callable) -> None:
     deployed = deploy(open_shop().url)
     with nearly_full(deployed.home.root, 48 << 10) as free:
+        if not deployed.home.root.is_mount():
+            pytest.skip("this machine lets us mount no disk, and SQLite writes by calls that can't be made to fail")
         failed = deployed.run("crawl_newest")
         assert not failed.success
         assert retries_of(failed) == 0

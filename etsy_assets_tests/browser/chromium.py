@@ -39,9 +39,13 @@ def headless_chromium(profile: Path, width: int = 1600, height: int = 900) -> It
         options.add_argument(switch)
     chromium = webdriver.Chrome(options=options, service=Service(driver))
     try:
-        # The window's size would count Chromium's own bars, which a headless one has too.
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        resize(chromium, width, height)
         yield chromium
     finally:
         chromium.quit()
+
+
+def resize(chromium: WebDriver, width: int, height: int) -> None:
+    """Gives the page this size in CSS pixels: a window's size would count Chromium's own bars, headless or not."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

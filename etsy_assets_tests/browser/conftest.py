@@ -13,7 +13,7 @@ from etsy_assets.encoders.registry import profile_encoders
 from etsy_assets.resources.stores import CatalogDatabase
 from etsy_assets_tests.browser.chromium import headless_chromium, missing_programs
 from etsy_assets_tests.browser.dagster_pages import DagsterPages
-from etsy_assets_tests.browser.dev_server import DevServer, dev_server
+from etsy_assets_tests.browser.dev_server import NO_CRAWLS, DevServer, dev_server
 from etsy_assets_tests.browser.waiting import eventually
 
 BATCHES = 4
@@ -22,8 +22,9 @@ LAUNCH_SECONDS = 60
 SETTINGS = {
     "ETSY_ASSETS_BATCH_SIZE": str(BATCH_SIZE),
     "ETSY_ASSETS_PUBLISH_QUIET": "1",
-    # Once a year: the tests crawl when they need to.
-    "ETSY_ASSETS_CRAWL_CRON": "0 0 1 1 *",
+    # Two batches at a time share the cores.
+    "OMP_NUM_THREADS": "1",
+    **NO_CRAWLS,
 }
 
 

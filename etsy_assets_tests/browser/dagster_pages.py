@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -55,16 +56,22 @@ class DagsterPages:
         nodes = self.browser.find_elements(By.CSS_SELECTOR, "svg foreignObject")
         return {line.strip() for node in nodes for line in node.text.splitlines()}
 
-    def give_the_graph_all_room(self) -> None:
-        """Folds the navigation and the list of assets away, for good."""
+    def asset_graph_alone(self, groups: Sequence[str]) -> None:
+        """The same without navigation and list, fitted into the page, when every asset's status is there."""
         self.open("/asset-groups")
         self.click("//*[text()='Hide navigation']", "the entry that hides the navigation")
-        self.click("//button[.//*[@aria-label='panel_show_right' or @aria-label='panel_show_left']]", "the list's button")
-
-    def wait_for_statuses(self) -> None:
-        """Returns when no asset of the graph waits for its status any more."""
-        waiting = "//*[name()='foreignObject']//*[contains(@class, 'spinner') or contains(text(), 'Loading')]"
-        eventually(lambda: not self.browser.find_elements(By.XPATH, waiting), "statuses in the graph", PAGE_SECONDS)
+        self.asset_graph(groups)
+        self.click(
+            "//button[contains(@class, 'Button_filled')][.//*[@aria-label='panel_show_right']]", "the list's button"
+        )
+        graph = self.browser.find_element(By.CSS_SELECTOR, "[data-svg-viewport]")
+        across, down = graph.size["width"] // 2 - 20, graph.size["height"] // 2 - 20
+        # A double click on empty ground fits the graph into its room.
+        ActionChains(self.browser).move_to_element_with_offset(graph, -across, down).double_click().perform()
+        waiting = "[class*=minimalAssetNodeBox][style*='--minimal-bg: var(--color-background-light)']"
+        eventually(
+            lambda: not self.browser.find_elements(By.CSS_SELECTOR, waiting), "all assets' statuses", PAGE_SECONDS
+        )
 
     def materialize_new_partition(self, job: str, key: str) -> None:
         """Creates a partition in the job's dialog and launches its run."""

@@ -1,6 +1,6 @@
 """Takes the README's pictures: `python -m etsy_assets_tests.browser.screenshots docs/img`.
 
-The demo's corpus is made in a work folder first, which takes minutes; a second run with the same folder goes on from it.
+The demo's corpus is made in a work folder first, which takes minutes; a second run with the same folder has it.
 """
 
 import json
@@ -16,15 +16,16 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from etsy_assets.demo.running import serve
 from etsy_assets.demo.shop import SimulatedShop
-from etsy_assets_tests.browser.chromium import headless_chromium
+from etsy_assets_tests.browser.chromium import headless_chromium, resize
 from etsy_assets_tests.browser.dagster_pages import DagsterPages
-from etsy_assets_tests.browser.dev_server import deployment_environment, dev_server
+from etsy_assets_tests.browser.dev_server import NO_CRAWLS, deployment_environment, dev_server
 
 log = logging.getLogger(__name__)
 
-GRAPH_SIZE = (1600, 900)
+# The graph is fitted to the width, and needs the height.
+GRAPH_SIZE = (1600, 1240)
+RUN_SIZE = (1600, 900)
 GALLERY_SIZE = (1400, 900)
-COLOURS = 256
 
 
 @click.command()
@@ -39,16 +40,15 @@ def main(destination: Path, work_folder: Path | None) -> None:
     with serve(SimulatedShop(photo_folder=folder / "photos")) as shop:
         gallery = make_demo(folder, shop.url)
         with (
-            dev_server(folder, shop.url, {}) as server,
+            dev_server(folder, shop.url, NO_CRAWLS) as server,
             tempfile.TemporaryDirectory() as profile,
             headless_chromium(Path(profile), *GRAPH_SIZE) as browser,
         ):
             pages = DagsterPages(browser, server.url, server.api.repository["repositoryLocationName"])
-            pages.give_the_graph_all_room()
-            pages.asset_graph(server.api.groups())
-            pages.wait_for_statuses()
+            pages.asset_graph_alone(server.api.groups())
             save_picture(browser, destination / "asset-graph.png")
 
+            resize(browser, *RUN_SIZE)
             run_id = pages.launch_with_empty_config("ensemble_search")
             assert server.api.final_status(run_id) == "SUCCESS"
             pages.pictures_of_markdown()
@@ -67,12 +67,12 @@ def make_demo(folder: Path, shop_url: str) -> Path:
 
 
 def save_picture(browser: WebDriver, path: Path) -> None:
-    """What the browser shows, as a PNG with a palette: a third of the size, and the eye sees no difference."""
+    """What the browser shows, as a PNG made as small as it gets without loss."""
     browser.save_screenshot(str(path))
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.FLOYDSTEINBERG)
-    small.save(path, optimize=True)
-    log.info("%s: %d x %d, %d kB", path, *small.size, path.stat().st_size // 1000)
+        opaque = picture.convert("RGB")
+    opaque.save(path, optimize=True)
+    log.info("%s: %d x %d, %d kB", path, *opaque.size, path.stat().st_size // 1000)
 
 
 if __name__ == "__main__":
