@@ -98,6 +98,7 @@ def run_demo(report_path: Path) -> None:
         snapshot = current_snapshot(Home(settings.home))
         if snapshot is None:
             raise ConfigurationError("The simulated shop has no listings, so there is nothing to search.")
+        refuse_left_out_batches(settings, snapshot)
         search = pipeline.run("ensemble_search")
     found = search.output_for_node("report")
     report = demo_report(settings, snapshot, pipeline, found, time.perf_counter() - started, nothing_to_do=work == 0)
@@ -138,6 +139,17 @@ def make_corpus(pipeline: Pipeline) -> int:
                 pipeline.run(request.job_name or "ingest", request.partition_key)
             requested += len(requests)
     return requested
+
+
+def refuse_left_out_batches(settings: Settings, snapshot: Snapshot) -> None:
+    """A corpus that lacks a batch, because its runs failed so often that repair_sensor has given up, is no success."""
+    with CatalogDatabase(url=settings.catalog_url, encoders=list(snapshot.encoders)).open() as catalog:
+        left_out = sorted(set(catalog.batch_keys()) - snapshot.batches)
+    if left_out:
+        raise ConfigurationError(
+            f"The corpus lacks {', '.join(left_out)}, as its runs have failed too often to be tried again: start "
+            "`make dev`, see there why, and run its ingest job."
+        )
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

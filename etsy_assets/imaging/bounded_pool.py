@@ -1,7 +1,8 @@
 """Working through many items on a few threads, with a bound on how many results may be held at once."""
 
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -16,20 +17,18 @@ def in_completion_order(
     An exception of `work` is raised here. When that happens, or the caller stops iterating, items that have not begun
     are dropped, `on_abandon` is called so that those under way can cut short, and they are waited for.
     """
-    waiting: set[Future[Result]] = set()
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="imaging")
-    finished = False
+    held, finished = 0, False
     try:
         for item in items:
-            waiting.add(pool.submit(work, item))
-            while len(waiting) >= 2 * workers:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                while done:
-                    yield done.pop().result()
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            while done:
-                yield done.pop().result()
+            pool.submit(work, item).add_done_callback(done.put)
+            held += 1
+            if held == 2 * workers:
+                yield done.get().result()
+                held -= 1
+        for _ in range(held):
+            yield done.get().result()
         finished = True
     finally:
         if not finished and on_abandon is not None:

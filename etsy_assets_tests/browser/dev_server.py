@@ -80,6 +80,8 @@ def deployment_environment(folder: Path, shop_url: str) -> dict[str, str]:
         shutil.copy(REPOSITORY / name, folder)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("ETSY_ASSETS_")},
+        # Clones may share an environment, in which the package is installed from another one.
+        "PYTHONPATH": str(REPOSITORY),
         "DAGSTER_HOME": str(folder),
         "ETSY_ASSETS_HOME": str(folder / "data"),
         "ETSY_ASSETS_ETSY_URL": shop_url,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import requests
 from click.testing import CliRunner
@@ -100,6 +101,20 @@ def test_an_empty_shop_ends_the_demo_with_a_sentence(
 ) -> None:
     monkeypatch.setenv("ETSY_ASSETS_ETSY_URL", open_shop(listings=0).url)
     assert "has no listings" in refused("demo")
+    assert not (demo_folder / "demo_report.json").exists()
+
+
+def test_a_batch_that_was_given_up_is_no_success(
+    refused: Callable[[str], str], demo_folder: Path, open_shop: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETSY_ASSETS_ETSY_URL", open_shop(listings=2).url)
+    monkeypatch.setenv("ETSY_ASSETS_BATCH_SIZE", "1")
+    with dg.DagsterInstance.get() as instance:
+        for number in range(3):
+            tags = {"dagster/partition": "batch-000001"}
+            failed = dg.DagsterRun("ingest", f"{number:08d}", status=dg.DagsterRunStatus.FAILURE, tags=tags)
+            instance.add_run(failed)
+    assert "The corpus lacks batch-000001, as its runs have failed too often" in refused("demo")
     assert not (demo_folder / "demo_report.json").exists()
 
 

@@ -10,6 +10,10 @@ def test_every_item_is_worked_on_once():
     assert sorted(in_completion_order(lambda item: item * item, range(50), workers=4)) == [n * n for n in range(50)]
 
 
+def test_one_worker_yields_in_the_order_of_the_items():
+    assert list(in_completion_order(str, range(200), workers=1)) == [str(n) for n in range(200)]
+
+
 def test_a_slow_taker_holds_the_workers_back():
     """So that no more bodies are in memory than twice the workers, however slow the disk is."""
     started: list[int] = []
