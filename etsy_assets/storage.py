@@ -41,6 +41,10 @@ class Home:
     def segments(self) -> Path:
         return self.root / "segments"
 
+    def codebooks(self, name: str) -> Path:
+        """name: the encoder's, with `text_` before it for those of its text indexes."""
+        return self.root / "codebooks" / name
+
     @property
     def snapshots(self) -> Path:
         return self.root / "snapshots"

@@ -11,7 +11,7 @@ from PIL import Image
 from etsy_assets.demo.furniture import Photo, caption, render, sample_furniture
 from etsy_assets.encoders.base import Encoder
 from etsy_assets.imaging.background import BackgroundRemover
-from etsy_assets.search.encoder_index import Background
+from etsy_assets.search.background import Background
 from etsy_assets.search.fusion import RRF_K, standardise
 
 Similarities = npt.NDArray[np.floating]

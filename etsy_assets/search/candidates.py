@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from etsy_assets.search.encoder_index import Background
+from etsy_assets.search.background import Background
 
 Ids = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]

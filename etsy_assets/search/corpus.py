@@ -7,10 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from etsy_assets.errors import CorruptArtifact
-from etsy_assets.search.encoder_index import EncoderIndex, IndexPart
-from etsy_assets.search.faiss_index import open_index, open_matrix
+from etsy_assets.search.codebook import OpenCodebooks
+from etsy_assets.search.encoder_index import EncoderIndex
+from etsy_assets.search.faiss_index import first_id, open_index
+from etsy_assets.search.index_policy import IndexKind
 from etsy_assets.search.manifests import IndexManifest, index_asset
+from etsy_assets.search.matrix import open_matrix
 from etsy_assets.search.rows import read_rows
+from etsy_assets.search.searchers import IndexPart
 from etsy_assets.search.segments import Segment
 from etsy_assets.search.snapshots import Snapshot
 from etsy_assets.storage import Home
@@ -73,8 +77,10 @@ class Corpus:
         and how to build it again, when one is missing, damaged, or not of the shape that the snapshot says.
         """
         known = {} if previous is None else previous._segments
+        codebooks = OpenCodebooks(home)
         segments = {
-            segment.key: known.get(segment.key) or _open_segment(home, segment, verify) for segment in snapshot.segments
+            segment.key: known.get(segment.key) or _open_segment(home, segment, verify, codebooks)
+            for segment in snapshot.segments
         }
         return cls(snapshot, segments)
 
@@ -113,7 +119,7 @@ class Corpus:
         return np.sort(order[start:stop])
 
 
-def _open_segment(home: Home, segment: Segment, verify: bool) -> _OpenSegment:
+def _open_segment(home: Home, segment: Segment, verify: bool, codebooks: OpenCodebooks) -> _OpenSegment:
     for problem in (*segment.problems(home, checksum=verify), *segment.uneven()):
         raise CorruptArtifact(problem)
     rows = read_rows(home, segment.rows)
@@ -124,14 +130,15 @@ def _open_segment(home: Home, segment: Segment, verify: bool) -> _OpenSegment:
         listings=rows.listings,
         batches=tuple(batches.tolist()),
         first_rows=first_rows.astype(np.int64),
-        indexes={name: _open_part(home, segment, index, name) for name, index in segment.indexes.items()},
+        indexes={name: _open_part(home, segment, index, name, codebooks) for name, index in segment.indexes.items()},
         text_indexes={
-            name: _open_part(home, segment, index, f"text_{name}") for name, index in segment.text_indexes.items()
+            name: _open_part(home, segment, index, f"text_{name}", codebooks)
+            for name, index in segment.text_indexes.items()
         },
     )
 
 
-def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str) -> IndexPart:
+def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str, codebooks: OpenCodebooks) -> IndexPart:
     folder = segment.folder(home)
     path = folder / manifest.index
     remedy = f"materialize {index_asset(name)} for {segment.name} to build it again"
@@ -144,4 +151,11 @@ def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str)
             f"{path} holds {index.ntotal} vectors of {index.d} numbers, and the snapshot says {manifest.rows} of "
             f"{manifest.dimension}: {remedy}."
         )
-    return IndexPart(index=index, matrix=open_matrix(folder / manifest.matrix, manifest.rows, manifest.dimension))
+    return IndexPart(
+        index=index,
+        matrix=open_matrix(folder / manifest.matrix, manifest.rows, manifest.dimension),
+        kind=IndexKind(manifest.kind),
+        effort=manifest.effort,
+        codebook=codebooks.open(manifest.codebook) if manifest.codebook else None,
+        first_id=first_id(segment.name),
+    )

@@ -1,43 +1,71 @@
-"""The FAISS file of one encoder and segment: which kind it is, how it is built, and how it is opened."""
+"""The FAISS file of one encoder and segment: how it is filled, written and opened.
+
+Where segments share a codebook, a vector's id is its segment's number and its row, so that several segments' lists can
+be searched as one. In a flat or HNSW index it is the row alone, as these kinds number their vectors themselves.
+"""
 
 import errno
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float16]
+from etsy_assets.search.codebook import Codebook
+from etsy_assets.search.index_policy import IndexKind
+from etsy_assets.search.matrix import CHUNK_ROWS, Matrix
 
-_CHUNK_ROWS = 65_536
-"""Rows converted to float32 at once, so that building needs little memory beside the index itself."""
-
-
-class IndexKind(StrEnum):
-    """How candidates are found. Whatever the kind, their scores come from the float16 matrix."""
-
-    FLAT = "flat"
+_ROW_BITS = 32
+_HNSW_NEIGHBOURS = 32
 
 
-def choose_kind(rows: int) -> IndexKind:
-    """The kind of index for a segment of `rows` rows: exact search, whatever the size."""
-    return IndexKind.FLAT
+def first_id(segment: str) -> int:
+    """The id of row 0 of a segment: segment-0003 -> 3 * 2**32."""
+    return int(segment.rpartition("-")[2]) << _ROW_BITS
 
 
-def write_index(kind: IndexKind, matrix: Matrix, path: Path) -> None:
-    """Builds an inner-product index over a (rows, dimension) matrix of unit vectors and writes it to `path`.
+def split_ids(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The first id of each id's segment, and the row in it."""
+    rows = ids & ((1 << _ROW_BITS) - 1)
+    return ids - rows, rows
 
-    Raises OSError when the disk is full: FAISS itself raises RuntimeError for every failed write.
+
+def fill_index(
+    kind: IndexKind, matrix: Matrix, codebook: Codebook | None, segment: str, start: Any | None = None
+) -> Any:
+    """A faiss.Index, for inner products, over a (rows, dimension) matrix of unit vectors.
+
+    codebook: for the kinds that have one. start: an index over the first rows of this very matrix, which is extended.
     """
     import faiss
 
-    match kind:
-        case IndexKind.FLAT:
-            index = faiss.IndexFlatIP(matrix.shape[1])
-    for start in range(0, matrix.shape[0], _CHUNK_ROWS):
-        index.add(matrix[start : start + _CHUNK_ROWS].astype(np.float32))
+    rows, dimension = matrix.shape
+    if start is not None:
+        index = start
+    elif codebook is not None:
+        index = faiss.clone_index(codebook.template)
+    elif kind is IndexKind.HNSW:
+        index = faiss.IndexHNSWSQ(
+            dimension, faiss.ScalarQuantizer.QT_8bit, _HNSW_NEIGHBOURS, faiss.METRIC_INNER_PRODUCT
+        )
+        index.train(matrix[:CHUNK_ROWS].astype(np.float32))
+    else:
+        index = faiss.IndexFlatIP(dimension)
+    for first in range(index.ntotal, rows, CHUNK_ROWS):
+        vectors = matrix[first : first + CHUNK_ROWS].astype(np.float32)
+        if codebook is None:
+            index.add(vectors)
+        else:
+            ids = np.arange(first, first + len(vectors), dtype=np.int64) + first_id(segment)
+            index.add_with_ids(codebook.rotated(vectors), ids)
+    return index
+
+
+def write_index(index: Any, path: Path) -> None:
+    """Raises OSError when the disk is full: FAISS itself raises RuntimeError for every failed write."""
+    import faiss
+
     try:
         faiss.write_index(index, str(path))
     except RuntimeError as error:
@@ -53,8 +81,8 @@ def open_index(path: Path) -> Any:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
 
 
-def open_matrix(path: Path, rows: int, dimension: int) -> Matrix:
-    """The raw float16 matrix at `path`, memory-mapped. Raises ValueError when the file is smaller than its shape."""
-    if rows == 0:
-        return np.empty((0, dimension), dtype=np.float16)
-    return np.memmap(path, dtype=np.float16, mode="r", shape=(rows, dimension))
+def read_index(path: Path) -> Any:
+    """A faiss.Index in memory, to which vectors can be added."""
+    import faiss
+
+    return faiss.read_index(str(path))

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from etsy_assets.errors import BadQuery
+from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ListingCandidates
-from etsy_assets.search.encoder_index import Background
 
 Scores = npt.NDArray[np.float64]
 Weights = tuple[float, ...]

@@ -4,7 +4,8 @@ The embeddings of a batch may hold more images than the rows ask for. What they 
 made from other bytes than the cutout that the row names: then nothing is written.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +14,20 @@ import numpy.typing as npt
 
 from etsy_assets.encoders.embeddings import Embeddings, TextEmbeddings, read_embeddings, read_text_embeddings
 from etsy_assets.errors import CorruptArtifact
-from etsy_assets.search.faiss_index import choose_kind, open_matrix, write_index
+from etsy_assets.search.faiss_index import write_index
+from etsy_assets.search.index_building import EarlierIndex, IndexBuilder
+from etsy_assets.search.index_policy import DEFAULT_POLICY, IndexPolicy
 from etsy_assets.search.manifests import (
-    FileStamp,
     IndexManifest,
     RowsManifest,
     index_manifest_path,
     read_index_manifest,
     read_rows_manifest,
 )
+from etsy_assets.search.matrix import Matrix, open_matrix
 from etsy_assets.search.rows import SegmentRows, read_rows
-from etsy_assets.storage import Home, atomic_path, fsync, sha256_file
+from etsy_assets.search.stored_files import StoredFile, store_by_content
+from etsy_assets.storage import Home
 
 Vectors = npt.NDArray[np.float16]
 
@@ -37,8 +41,12 @@ class _Block:
     vectors: Vectors
 
 
-def build_index(home: Home, segment: str, version: str, encoder: str) -> IndexManifest:
+def build_index(
+    home: Home, segment: str, version: str, encoder: str, policy: IndexPolicy = DEFAULT_POLICY
+) -> IndexManifest:
     """Writes <encoder>.<hash>.f16, <encoder>.<hash>.faiss and <encoder>.json beside the segment's rows.
+
+    An earlier version's index over the same first rows is extended: what a new batch costs is not what a segment does.
 
     Reads the stored embeddings of the segment's batches. The same embeddings again: nothing is rewritten, and what was
     damaged is mended. Raises CorruptArtifact, naming the encoder, the image, the batch and what to materialize, when a
@@ -46,14 +54,16 @@ def build_index(home: Home, segment: str, version: str, encoder: str) -> IndexMa
     """
     manifest = read_rows_manifest(home, segment, version)
     blocks = _image_blocks(home, read_rows(home, manifest), encoder)
-    return _build(home, manifest, encoder, encoder, manifest.rows, blocks)
+    return _build(home, manifest, encoder, encoder, manifest.rows, blocks, policy)
 
 
-def build_text_index(home: Home, segment: str, version: str, encoder: str) -> IndexManifest:
+def build_text_index(
+    home: Home, segment: str, version: str, encoder: str, policy: IndexPolicy = DEFAULT_POLICY
+) -> IndexManifest:
     """As build_index, over the segment's listings and their text embeddings: text_<encoder>.*."""
     manifest = read_rows_manifest(home, segment, version)
     blocks = _text_blocks(home, read_rows(home, manifest), encoder)
-    return _build(home, manifest, encoder, f"text_{encoder}", manifest.listings, blocks)
+    return _build(home, manifest, encoder, f"text_{encoder}", manifest.listings, blocks, policy)
 
 
 def _image_blocks(home: Home, rows: SegmentRows, encoder: str) -> Iterator[_Block]:
@@ -120,7 +130,13 @@ def _block(found: Embeddings | TextEmbeddings, encoder: str, batch: str, path: P
 
 
 def _build(
-    home: Home, rows: RowsManifest, encoder: str, name: str, count: int, blocks: Iterator[_Block]
+    home: Home,
+    rows: RowsManifest,
+    encoder: str,
+    name: str,
+    count: int,
+    blocks: Iterator[_Block],
+    policy: IndexPolicy,
 ) -> IndexManifest:
     folder = home.segment(rows.segment, rows.version)
     models: dict[tuple[str, int], str] = {}
@@ -138,44 +154,33 @@ def _build(
         if not models:
             raise CorruptArtifact(f"{rows.segment} has no embeddings of {encoder}: materialize those of its batches.")
 
-    matrix = _store(folder, name, "f16", write_matrix)
+    matrix = store_by_content(folder, name, "f16", write_matrix)
     ((fingerprint, dimension),) = models
-    kind = choose_kind(count)
     previous = _previous(home, rows, name)
-    if previous and (previous.matrix, previous.kind) == (matrix.name, kind) and _sound(folder, previous):
-        index = folder / previous.index
-    else:
-        vectors = open_matrix(matrix, count, dimension)
-        index = _store(folder, name, "faiss", lambda path: write_index(kind, vectors, path))
+    if previous and _same_vectors(previous, fingerprint, matrix) and _sound(home, folder, previous, policy):
+        return previous
+    vectors = open_matrix(matrix.path, count, dimension)
+    builder = IndexBuilder(home, name, rows.segment, fingerprint, vectors, policy)
+    built = builder.build(_earlier(home, rows, name, fingerprint, vectors))
+    index = store_by_content(folder, name, "faiss", lambda path: write_index(built.index, path))
     manifest = IndexManifest(
         encoder=encoder,
         fingerprint=fingerprint,
         rows_version=rows.version,
         rows=count,
         dimension=dimension,
-        kind=kind,
-        matrix=matrix.name,
-        index=index.name,
-        files={path.name: FileStamp.of(path) for path in (matrix, index)},
+        kind=built.kind,
+        effort=built.tuned.effort,
+        recall=built.tuned.recall,
+        passed_over=built.passed_over,
+        codebook=built.codebook,
+        matrix=matrix.path.name,
+        index=index.path.name,
+        files={stored.path.name: stored.stamp for stored in (matrix, index)},
     )
     if manifest != previous:
         manifest.write(index_manifest_path(home, rows.segment, rows.version, name))
     return manifest
-
-
-def _store(folder: Path, name: str, suffix: str, write: Callable[[Path], None]) -> Path:
-    """Writes a file and names it by its content. A sound file of that name stays, a damaged one is replaced."""
-    partial = folder / f".{name}.{suffix}.partial"
-    with atomic_path(partial) as temporary:
-        write(temporary)
-    digest = sha256_file(partial)
-    path = folder / f"{name}.{digest[:12]}.{suffix}"
-    if path.is_file() and sha256_file(path) == digest:
-        partial.unlink()
-    else:
-        partial.replace(path)
-        fsync(folder)
-    return path
 
 
 def _previous(home: Home, rows: RowsManifest, name: str) -> IndexManifest | None:
@@ -185,5 +190,38 @@ def _previous(home: Home, rows: RowsManifest, name: str) -> IndexManifest | None
         return None
 
 
-def _sound(folder: Path, manifest: IndexManifest) -> bool:
-    return all(stamp.problem(folder / name) is None for name, stamp in manifest.files.items())
+def _same_vectors(manifest: IndexManifest, fingerprint: str, matrix: StoredFile) -> bool:
+    return (manifest.fingerprint, manifest.files.get(matrix.path.name)) == (fingerprint, matrix.stamp)
+
+
+def _sound(home: Home, folder: Path, manifest: IndexManifest, policy: IndexPolicy) -> bool:
+    """Whether an index of the same vectors serves as it is: undamaged, and of a kind that the policy would choose."""
+    first = policy.first_kind(manifest.rows, manifest.dimension)
+    kinds = {manifest.kind, *(passed.kind for passed in manifest.passed_over)}
+    return (
+        first in kinds
+        and manifest.recall >= policy.target_recall
+        and all(stamp.problem(folder / name) is None for name, stamp in manifest.files.items())
+        and (manifest.codebook is None or manifest.codebook.stamp.problem(home.root / manifest.codebook.file) is None)
+    )
+
+
+def _earlier(home: Home, rows: RowsManifest, name: str, fingerprint: str, matrix: Matrix) -> EarlierIndex | None:
+    """The index of another version of the segment over the longest run of the first rows of this very matrix.
+
+    That it is the same rows is known by the checksum of their vectors, which also says that the file is sound.
+    """
+    found = []
+    for path in (home.segments / rows.segment).glob(f"*/{name}.json"):
+        try:
+            manifest = IndexManifest.read(path, "it is not needed here")
+        except CorruptArtifact:
+            continue
+        if manifest.fingerprint == fingerprint and 0 < manifest.rows <= matrix.shape[0]:
+            found.append((manifest.rows, path.parent, manifest))
+    for count, folder, manifest in sorted(found, key=lambda item: item[0], reverse=True):
+        index, stamp = folder / manifest.index, manifest.files[manifest.index]
+        digest = hashlib.sha256(matrix[:count].data).hexdigest()
+        if manifest.files[manifest.matrix].sha256 == digest and stamp.problem(index) is None:
+            return EarlierIndex(manifest, index)
+    return None

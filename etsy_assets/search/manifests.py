@@ -66,11 +66,35 @@ class RowsManifest(Manifest):
     files: dict[str, FileStamp]
 
 
+class CodebookManifest(Manifest):
+    """<hash>.json: the centroids that the indexes of one encoder share. file: relative to the home folder."""
+
+    name: str
+    number: int
+    kind: str
+    fingerprint: str
+    dimension: int
+    lists: int
+    trained_rows: int
+    file: str
+    stamp: FileStamp
+
+
+class PassedOver(Manifest):
+    """A kind of index that was tried for a segment, and the recall that it reached at best."""
+
+    kind: str
+    recall: float
+
+
 class IndexManifest(Manifest):
     """<encoder>.json: the index of one encoder over one version of a segment's rows.
 
     The file names carry a hash of the content. So an encoder with new weights can be indexed over the same rows while
     the published snapshot goes on naming, and finding, the files that it was published with.
+
+    effort: how much a search looks at, in the kind's own measure (lists probed, or neighbours kept); 0 = everything.
+    recall: the share of the true ten nearest that were found with it, after re-scoring, by queries from the segment.
     """
 
     encoder: str
@@ -79,6 +103,10 @@ class IndexManifest(Manifest):
     rows: int
     dimension: int
     kind: str
+    effort: int = 0
+    recall: float = 1.0
+    passed_over: tuple[PassedOver, ...] = ()
+    codebook: CodebookManifest | None = None
     matrix: str
     index: str
     files: dict[str, FileStamp]
@@ -106,3 +134,8 @@ def read_index_manifest(home: Home, segment: str, version: str, name: str) -> In
 def index_asset(name: str) -> str:
     """The asset that builds the index `name`, as a person finds it in the UI."""
     return f"text_index/{name.removeprefix('text_')}" if name.startswith("text_") else f"index/{name}"
+
+
+def codebook_remedy(manifest: CodebookManifest) -> str:
+    """What to do about a codebook that is lost: every index that was made with it must be made again."""
+    return f"delete it and its .json, and materialize the indexes of {manifest.name} for every segment again"

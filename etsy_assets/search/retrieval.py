@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus
-from etsy_assets.search.encoder_index import Background, Vector
+from etsy_assets.search.encoder_index import Vector
 
 Ids = npt.NDArray[np.int64]
 _Channel = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_], Background]

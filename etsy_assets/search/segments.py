@@ -5,10 +5,12 @@ from pathlib import Path
 
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.search.manifests import (
+    CodebookManifest,
     FileStamp,
     IndexManifest,
     Manifest,
     RowsManifest,
+    codebook_remedy,
     index_asset,
     read_index_manifest,
     read_rows_manifest,
@@ -36,17 +38,26 @@ class Segment(Manifest):
         return tuple((self.name, name, stamp.sha256) for name, stamp, _ in self.files())
 
     def files(self) -> Iterator[tuple[str, FileStamp, str]]:
-        """Each file's name and bytes, and the asset that makes it."""
+        """Each of its files: the name in the segment's folder, its bytes, and the asset that makes it."""
         yield from ((name, stamp, "segment_rows") for name, stamp in self.rows.files.items())
         for prefix, indexes in (("", self.indexes), ("text_", self.text_indexes)):
             for encoder, index in indexes.items():
                 yield from ((name, stamp, index_asset(prefix + encoder)) for name, stamp in index.files.items())
+
+    @property
+    def codebooks(self) -> tuple[CodebookManifest, ...]:
+        """Those that its indexes were made with; other segments share them."""
+        indexes = (*self.indexes.values(), *self.text_indexes.values())
+        return tuple(index.codebook for index in indexes if index.codebook is not None)
 
     def problems(self, home: Home, checksum: bool = True) -> Iterator[str]:
         """One sentence for each file that is missing or damaged, naming it and how to build it again."""
         for name, stamp, asset in self.files():
             if problem := stamp.problem(self.folder(home) / name, checksum):
                 yield f"{problem}: materialize {asset} for {self.name} to build it again."
+        for codebook in self.codebooks:
+            if problem := codebook.stamp.problem(home.root / codebook.file, checksum):
+                yield f"{problem}: {codebook_remedy(codebook)}."
 
     def uneven(self) -> Iterator[str]:
         """One sentence for each index that is not one row for each image, or for each listing."""

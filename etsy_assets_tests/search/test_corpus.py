@@ -5,8 +5,11 @@ import pytest
 
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.search.corpus import Corpus
-from etsy_assets.search.encoder_index import EncoderIndex, IndexPart
-from etsy_assets.search.faiss_index import open_index, open_matrix, write_index
+from etsy_assets.search.encoder_index import EncoderIndex
+from etsy_assets.search.faiss_index import fill_index, open_index, write_index
+from etsy_assets.search.index_policy import IndexKind
+from etsy_assets.search.matrix import open_matrix
+from etsy_assets.search.searchers import IndexPart
 from etsy_assets.search.snapshots import Snapshot, publish
 from etsy_assets.storage import Home
 from etsy_assets_tests.search.shop_of_colours import (
@@ -26,7 +29,8 @@ def random_index(tmp_path: Path) -> tuple[EncoderIndex, np.ndarray]:
     parts = []
     for number, rows in enumerate([vectors[:300], vectors[300:300], vectors[300:]]):
         rows.tofile(tmp_path / f"{number}.f16")
-        write_index("flat", rows, tmp_path / f"{number}.faiss")
+        index = fill_index(IndexKind.FLAT, rows, None, f"segment-{number:04d}")
+        write_index(index, tmp_path / f"{number}.faiss")
         matrix = open_matrix(tmp_path / f"{number}.f16", len(rows), 16)
         parts.append(IndexPart(open_index(tmp_path / f"{number}.faiss"), matrix))
     return EncoderIndex(16, parts), vectors.astype(np.float32)

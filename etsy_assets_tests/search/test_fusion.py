@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etsy_assets.errors import BadQuery
+from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ImageCandidates, ListingCandidates, best_image_per_listing
-from etsy_assets.search.encoder_index import Background
 from etsy_assets.search.fusion import FusionMethod, best_first, fuse, standardise
 
 METHODS = list(FusionMethod)

@@ -8,7 +8,8 @@ import pytest
 
 from etsy_assets.encoders.embeddings import read_embeddings, write_embeddings
 from etsy_assets.errors import ConfigurationError, CorruptArtifact
-from etsy_assets.search.faiss_index import write_index
+from etsy_assets.search.faiss_index import fill_index, write_index
+from etsy_assets.search.index_policy import IndexKind
 from etsy_assets.search.indexes import build_index, build_text_index
 from etsy_assets.search.manifests import IndexManifest
 from etsy_assets.search.rows import build_segment_rows, read_rows
@@ -191,7 +192,8 @@ def test_a_segment_without_any_image_has_an_index_without_rows(home: Home) -> No
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_full_disk_is_one_clear_sentence(home: Home) -> None:
     with pytest.raises(ConfigurationError, match="No disk space is left"), atomic_path(home.root / "index"):
-        write_index("flat", np.ones((100_000, 8), dtype=np.float16), Path("/dev/full"))
+        index = fill_index(IndexKind.FLAT, np.ones((100_000, 8), dtype=np.float16), None, SEGMENT)
+        write_index(index, Path("/dev/full"))
 
 
 def _matrix(home: Home, version: str, built: IndexManifest) -> np.ndarray:

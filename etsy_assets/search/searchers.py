@@ -1,0 +1,164 @@
+"""Finding candidates: one segment's index by itself, or the lists of many segments searched as one.
+
+Only the order of candidates comes from here, with the similarity that the codes make of them. What they are worth is
+computed from the float16 matrix afterwards.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from etsy_assets.search.codebook import Codebook
+from etsy_assets.search.faiss_index import split_ids
+from etsy_assets.search.index_policy import IndexKind
+from etsy_assets.search.matrix import Matrix
+
+Ids = npt.NDArray[np.int64]
+Vector = npt.NDArray[np.float32]
+
+_QUERY_BITS = 8
+"""Of a query's numbers when they are compared with RaBitQ codes: as good as float32 here, and 40 times faster."""
+OVERSAMPLED = 2
+"""Candidates taken from codes for each row that is wanted: the right ones stand among them in a wrong order."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart:
+    """One segment's files, opened. index: a faiss.Index; matrix: (rows, dimension).
+
+    first_id: the id of row 0 in the index, where segments share a codebook. effort: as in IndexManifest.
+    dead: rows that are not to be found any more, ascending.
+    """
+
+    index: Any
+    matrix: Matrix
+    kind: IndexKind = IndexKind.FLAT
+    effort: int = 0
+    codebook: Codebook | None = None
+    first_id: int = 0
+    dead: Ids | None = None
+
+
+class Searcher(Protocol):
+    def search(self, vector: Vector, k: int) -> tuple[Ids, Vector]:
+        """The rows that look nearest to a vector, numbered through the encoder's segments, and how near they look."""
+        ...
+
+
+def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int]) -> list[Searcher]:
+    """One for each codebook and one for each part that has none. starts: the number of each part's first row."""
+    alone: list[Searcher] = []
+    sharing: dict[str, list[tuple[IndexPart, int]]] = {}
+    for part, start in zip(parts, starts, strict=True):
+        if part.codebook is not None:
+            sharing.setdefault(part.codebook.manifest.file, []).append((part, start))
+        elif part.matrix.shape[0]:
+            alone.append(OnePart(part, start))
+    return [*alone, *(StackedLists(group) for group in sharing.values())]
+
+
+class OnePart:
+    """A flat or HNSW index."""
+
+    def __init__(self, part: IndexPart, start: int) -> None:
+        self._part, self._start = part, start
+        self._live = part.matrix.shape[0] - (0 if part.dead is None else len(part.dead))
+        self._parameters = search_parameters(part.kind, part.effort, without(part.dead))
+
+    def search(self, vector: Vector, k: int) -> tuple[Ids, Vector]:
+        wanted = min(k if self._part.kind is IndexKind.FLAT else k * OVERSAMPLED, self._live)
+        if not wanted:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        near, rows = self._part.index.search(vector[np.newaxis, :], wanted, params=self._parameters)
+        there = rows[0] >= 0
+        return rows[0][there] + self._start, near[0][there]
+
+
+class StackedLists:
+    """The inverted lists of segments that share a codebook, as if they were one index. Nothing is copied into memory.
+
+    A query is compared with the centroids once, however many segments there are.
+    """
+
+    def __init__(self, parts: Sequence[tuple[IndexPart, int]]) -> None:
+        import faiss
+
+        first = parts[0][0]
+        assert first.codebook is not None
+        self._codebook, self._parts = first.codebook, [part for part, _ in parts]
+        order = np.argsort([part.first_id for part in self._parts])
+        self._first_ids = np.array([self._parts[number].first_id for number in order], dtype=np.int64)
+        self._starts = np.array([parts[number][1] for number in order], dtype=np.int64)
+        lists = faiss.InvertedListsPtrVector()
+        for part in self._parts:
+            lists.push_back(part.index.invlists)
+        # FAISS keeps pointers only: what they point to must live as long as this object.
+        self._lists = (lists, faiss.HStackInvertedLists(lists.size(), lists.data()))
+        self._index = faiss.clone_index(first.codebook.template)
+        self._index.replace_invlists(self._lists[1], False)
+        self._index.ntotal = sum(part.matrix.shape[0] for part in self._parts)
+        dead = [part.dead + part.first_id for part in self._parts if part.dead is not None and len(part.dead)]
+        self._parameters = search_parameters(
+            first.kind, max(part.effort for part in self._parts), without(np.concatenate(dead) if dead else None)
+        )
+
+    def search(self, vector: Vector, k: int) -> tuple[Ids, Vector]:
+        query = self._codebook.rotated_query(vector)[np.newaxis, :]
+        near, ids = self._index.search(query, k * OVERSAMPLED, params=self._parameters)
+        there = ids[0] >= 0
+        first_ids, rows = split_ids(ids[0][there])
+        return rows + self._starts[np.searchsorted(self._first_ids, first_ids)], near[0][there]
+
+
+def search_parameters(kind: IndexKind, effort: int, selector: Any | None = None) -> Any:
+    """What FAISS is told of a search. effort: as in IndexManifest. selector: of the ids that may be found."""
+    import faiss
+
+    match kind:
+        case IndexKind.IVF_RABITQ:
+            parameters = faiss.IVFRaBitQSearchParameters()
+            parameters.nprobe, parameters.qb = effort, _QUERY_BITS
+        case IndexKind.IVF_SQ8:
+            parameters = faiss.SearchParametersIVF()
+            parameters.nprobe = effort
+        case IndexKind.IVF_PQ:
+            parameters = faiss.IVFPQSearchParameters()
+            parameters.nprobe = effort
+        case IndexKind.HNSW:
+            parameters = faiss.SearchParametersHNSW()
+            parameters.efSearch = effort
+        case IndexKind.FLAT:
+            parameters = faiss.SearchParameters()
+    if selector is not None:
+        parameters.sel = selector
+        parameters.selector = selector
+    return parameters
+
+
+def without(ids: Ids | None) -> Any | None:
+    """A selector of everything but these ids; None when there are none."""
+    import faiss
+
+    if ids is None or not len(ids):
+        return None
+    excluded = faiss.IDSelectorBatch(np.ascontiguousarray(ids))
+    selector = faiss.IDSelectorNot(excluded)
+    selector.excluded = excluded
+    return selector
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """FAISS works on the calling thread alone: concurrent queries share the cores, and don't each start threads."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
