@@ -24,7 +24,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Every asset, job, sensor, schedule and resource of a deployment."""
     specs = profile_encoders(settings.profile)
     embeddings, text_embeddings = make_embeddings(specs), make_text_embeddings(specs)
-    segment_rows, indexes = make_segment_rows(specs, settings.batches_per_segment), make_indexes(specs)
+    segment_rows, indexes = (
+        make_segment_rows(specs, settings.batches_per_segment),
+        make_indexes(specs, settings.index_policy),
+    )
     search_snapshot = make_search_snapshot(specs)
 
     jobs = make_pipeline_jobs(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.search.index_policy import DEFAULT_POLICY, IndexKind, IndexPolicy
 
 Profile = Literal["demo", "full"]
 
@@ -34,6 +35,7 @@ class Settings:
     batches_per_segment: int
     publish_quiet: int
     publish_longest: int
+    index_policy: IndexPolicy
     crawl_cron: str
     image_size: str
     segmentation: str
@@ -63,6 +65,7 @@ class Settings:
             batches_per_segment=whole_number(environment, "ETSY_ASSETS_BATCHES_PER_SEGMENT", 2 if demo else 50),
             publish_quiet=whole_number(environment, "ETSY_ASSETS_PUBLISH_QUIET", 15 if demo else 120),
             publish_longest=whole_number(environment, "ETSY_ASSETS_PUBLISH_LONGEST", 120 if demo else 3600),
+            index_policy=index_policy(environment),
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
             segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
@@ -71,6 +74,23 @@ class Settings:
             weights_root=Path(weights_root) if weights_root else None,
             webhook_url=environment.get("ETSY_ASSETS_WEBHOOK_URL") or None,
         )
+
+
+def index_policy(environment: Mapping[str, str]) -> IndexPolicy:
+    """Which indexes are built. Raises ConfigurationError on a bad value."""
+    kinds = {"auto": None, **{kind.value: kind for kind in IndexKind}}
+    name = environment.get("ETSY_ASSETS_INDEX_KIND", "auto")
+    if name not in kinds:
+        raise ConfigurationError(f'ETSY_ASSETS_INDEX_KIND is "{name}"; set it to one of {", ".join(kinds)}.')
+    recall = environment.get("ETSY_ASSETS_TARGET_RECALL", str(DEFAULT_POLICY.target_recall))
+    try:
+        target = float(recall)
+    except ValueError:
+        target = 0.0
+    if not 0 < target <= 1:
+        raise ConfigurationError(f'ETSY_ASSETS_TARGET_RECALL is "{recall}"; set it to a share above 0 and up to 1.')
+    memory = whole_number(environment, "ETSY_ASSETS_INDEX_MEMORY_MB", int(DEFAULT_POLICY.memory_mb))
+    return IndexPolicy(kinds[name], memory, target)
 
 
 def whole_number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -69,6 +69,8 @@ def expected_checks(encoders: Sequence[str]) -> set[tuple[str, str]]:
         ("cutouts", "few_cutouts_fell_back"),
         *((f"embeddings/{name}", "every_cutout_is_embedded") for name in encoders),
         ("segment_rows", "no_batch_is_skipped"),
+        *((f"index/{name}", "recall_is_reached") for name in encoders),
+        *((f"text_index/{name}", "recall_is_reached") for name in encoders[:2]),
         ("search_snapshot", "every_file_is_sound"),
         ("search_snapshot", "every_segment_is_published"),
         ("search_snapshot", "rows_are_their_images"),

@@ -13,11 +13,13 @@ from etsy_assets.errors import ConfigurationError
 from etsy_assets.partitions import index_segments
 from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
 from etsy_assets.search.batches import NotReady, searchable_images
+from etsy_assets.search.index_policy import IndexPolicy
 from etsy_assets.search.indexes import build_index, build_text_index
 from etsy_assets.search.manifests import IndexManifest, RowsManifest
 from etsy_assets.search.rows import build_segment_rows, latest_rows
 
 NONE_SKIPPED = "no_batch_is_skipped"
+RECALL = "recall_is_reached"
 
 
 def index_key(encoder: str) -> dg.AssetKey:
@@ -93,7 +95,7 @@ def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) ->
     return segment_rows
 
 
-def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
+def make_indexes(specs: Sequence[EncoderSpec], policy: IndexPolicy) -> dg.AssetsDefinition:
     """One op for any subset of a segment's indexes: a new encoder is added by backfilling its own alone."""
     readers = [spec for spec in specs if spec.has_text]
 
@@ -116,6 +118,10 @@ def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
             ),
         ],
         partitions_def=index_segments,
+        check_specs=[
+            dg.AssetCheckSpec(RECALL, asset=key, description="The index finds what exact search finds.")
+            for key in (*map(index_key, (s.name for s in specs)), *map(text_index_key, (s.name for s in readers)))
+        ],
         can_subset=True,
         retry_policy=RETRY_PASSING_FAULTS,
     )
@@ -129,10 +135,10 @@ def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
                     raise ConfigurationError(f"{segment} has no rows yet: materialize segment_rows for it first.")
                 for spec in specs:
                     if index_key(spec.name) in built:
-                        built[index_key(spec.name)].append(build_index(home, segment, rows.version, spec.name))
+                        built[index_key(spec.name)].append(build_index(home, segment, rows.version, spec.name, policy))
                     if text_index_key(spec.name) in built:
                         built[text_index_key(spec.name)].append(
-                            build_text_index(home, segment, rows.version, spec.name)
+                            build_text_index(home, segment, rows.version, spec.name, policy)
                         )
         for key, manifests in built.items():
             yield dg.MaterializeResult(
@@ -141,13 +147,37 @@ def make_indexes(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
                     "dagster/row_count": sum(manifest.rows for manifest in manifests),
                     "dimension": manifests[0].dimension,
                     "kind": ", ".join(sorted({manifest.kind for manifest in manifests})),
+                    "recall": min(manifest.recall for manifest in manifests),
+                    "effort": max(manifest.effort for manifest in manifests),
                     "written_mb": round(
                         sum(stamp.bytes for manifest in manifests for stamp in manifest.files.values()) / 1e6, 3
                     ),
                 },
+                check_results=[recall_result(key, manifests, policy.target_recall)],
             )
 
     return indexes
+
+
+def recall_result(key: dg.AssetKey, manifests: Sequence[IndexManifest], target: float) -> dg.AssetCheckResult:
+    """A kind that lacks recall is passed over, so what is built has enough; this warns of those that were."""
+    passed_over = {
+        f"{passed.kind}, {manifest.rows} rows": passed.recall
+        for manifest in manifests
+        for passed in manifest.passed_over
+    }
+    return dg.AssetCheckResult(
+        check_name=RECALL,
+        asset_key=key,
+        passed=not passed_over and all(manifest.recall >= target for manifest in manifests),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "recall": min(manifest.recall for manifest in manifests),
+            "target": target,
+            "kind": ", ".join(sorted({manifest.kind for manifest in manifests})),
+            "passed_over": passed_over,
+        },
+    )
 
 
 def index_spec(group: str, key: dg.AssetKey, source: dg.AssetKey, spec: EncoderSpec, of: str) -> dg.AssetSpec:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etsy_assets.search.background import Background, CorpusSample
-from etsy_assets.search.searchers import OVERSAMPLED, IndexPart, make_searchers, one_thread
+from etsy_assets.search.searchers import IndexPart, candidates, make_searchers, one_thread
 
 Ids = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ class EncoderIndex:
         if len(found) > 1:
             # What looks nearest in any of them is re-scored; all of it would be much that is not wanted.
             near = np.concatenate([near for _, near in found])
-            rows = rows[np.lexsort((rows, -near))[: OVERSAMPLED * (k + len(skipped))]]
+            rows = rows[np.lexsort((rows, -near))[: candidates(k + len(skipped))]]
         rows = np.setdiff1d(rows, skipped)
         similarities = self.score(vector, rows)
         best = np.lexsort((rows, -similarities))[:k]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.search.index_policy import IndexKind, IndexPolicy
 from etsy_assets.settings import Settings
 
 
@@ -47,6 +48,25 @@ def test_what_is_set_wins_over_the_profile(tmp_path: Path) -> None:
 def test_an_unknown_profile_is_refused_with_the_choices(profile: str) -> None:
     with pytest.raises(ConfigurationError, match=f'ETSY_ASSETS_PROFILE is "{profile}"; set it to "demo" or "full"'):
         Settings.from_environment({"ETSY_ASSETS_PROFILE": profile})
+
+
+def test_indexes_are_chosen_by_size_unless_a_kind_is_set() -> None:
+    assert Settings.from_environment({}).index_policy == IndexPolicy(kind=None, memory_mb=8, target_recall=0.99)
+    chosen = {
+        "ETSY_ASSETS_INDEX_KIND": "ivf_pq",
+        "ETSY_ASSETS_INDEX_MEMORY_MB": "64",
+        "ETSY_ASSETS_TARGET_RECALL": "0.9",
+    }
+    assert Settings.from_environment(chosen).index_policy == IndexPolicy(IndexKind.IVF_PQ, 64, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ETSY_ASSETS_INDEX_KIND", "annoy"), ("ETSY_ASSETS_TARGET_RECALL", "99"), ("ETSY_ASSETS_TARGET_RECALL", "high")],
+)
+def test_an_index_that_can_not_be_built_is_refused_with_what_can(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f'{name} is "{value}"; set it to'):
+        Settings.from_environment({name: value})
 
 
 @given(st.text().filter(lambda text: not (text.isdecimal() and int(text) >= 1)))

@@ -1,0 +1,189 @@
+"""Every kind of index finds what exact search finds, alone and with other segments."""
+
+import json
+
+import numpy as np
+import pytest
+
+from etsy_assets.errors import CorruptArtifact
+from etsy_assets.search.codebook import affordable_lists
+from etsy_assets.search.corpus import Corpus
+from etsy_assets.search.encoder_index import EncoderIndex
+from etsy_assets.search.faiss_index import first_id, split_ids
+from etsy_assets.search.index_policy import IndexKind, IndexPolicy
+from etsy_assets.search.searchers import IndexPart
+from etsy_assets.search.segments import built_segment, verify_segment
+from etsy_assets.search.snapshots import publish
+from etsy_assets.storage import Home
+from etsy_assets_tests.search.clustered_vectors import DIMENSION, ENCODER, clustered_vectors, index_batches
+
+COMPRESSED = [kind for kind in IndexKind if kind is not IndexKind.FLAT]
+BATCHES = {
+    "segment-0000": {"batch-000000": clustered_vectors(2000, 10), "batch-000001": clustered_vectors(1500, 11)},
+    "segment-0001": {"batch-000002": clustered_vectors(2500, 12)},
+    "segment-0007": {"batch-000007": clustered_vectors(600, 13)},
+}
+VECTORS = np.vstack([vectors for batches in BATCHES.values() for vectors in batches.values()]).astype(np.float32)
+
+
+def opened(home: Home, policy: IndexPolicy) -> Corpus:
+    versions = {
+        segment: index_batches(home, segment, batches, policy).rows_version for segment, batches in BATCHES.items()
+    }
+    return Corpus.open(home, publish(home, versions))
+
+
+def exact(query: np.ndarray, k: int, without: np.ndarray | None = None) -> list[int]:
+    similarities = VECTORS @ query
+    if without is not None:
+        similarities[without] = -2
+    return np.argsort(-similarities, kind="stable")[:k].tolist()
+
+
+def recall(index: EncoderIndex, k: int, without: np.ndarray | None = None) -> float:
+    queries = clustered_vectors(60, 99).astype(np.float32)
+    found = [len(set(index.search(query, k).rows.tolist()) & set(exact(query, k, without))) for query in queries]
+    return sum(found) / (k * len(queries))
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_each_kind_finds_over_several_segments_what_exact_search_finds(home: Home, kind: IndexKind) -> None:
+    corpus = opened(home, IndexPolicy(kind=kind))
+    index = corpus.indexes[ENCODER]
+
+    assert {segment.indexes[ENCODER].kind for segment in corpus.snapshot.segments} == {kind}
+    assert all(segment.indexes[ENCODER].recall >= 0.99 for segment in corpus.snapshot.segments)
+    assert recall(index, 10) >= 0.98
+    for row in range(0, len(VECTORS), 501):
+        hits = index.search(VECTORS[row], 3)
+        assert hits.rows[0] == row
+        assert hits.similarities == pytest.approx(VECTORS[hits.rows] @ VECTORS[row], abs=1e-5)
+
+
+def test_segments_share_one_codebook_however_many_there_are(home: Home) -> None:
+    corpus = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ))
+
+    assert len({segment.indexes[ENCODER].codebook for segment in corpus.snapshot.segments}) == 1
+    assert len(list(home.codebooks(ENCODER).glob("*.faiss"))) == 1
+
+
+def test_a_segment_that_outgrows_the_codebook_trains_a_finer_one(home: Home) -> None:
+    policy = IndexPolicy(kind=IndexKind.IVF_SQ8)
+    small = index_batches(home, "segment-0000", {"batch-000000": clustered_vectors(700, 1)}, policy)
+    large = index_batches(home, "segment-0001", {"batch-000001": clustered_vectors(3000, 2)}, policy)
+    third = index_batches(home, "segment-0002", {"batch-000002": clustered_vectors(500, 3)}, policy)
+
+    assert (small.codebook.lists, large.codebook.lists) == (affordable_lists(700), affordable_lists(3000)) == (16, 64)
+    assert third.codebook == large.codebook
+
+
+# A graph depends on the order in which threads add to it.
+@pytest.mark.parametrize("kind", [kind for kind in IndexKind if kind is not IndexKind.HNSW])
+def test_a_new_batch_extends_the_index_to_what_building_it_whole_gives(home: Home, tmp_path, kind: IndexKind) -> None:
+    batches, policy = BATCHES["segment-0000"], IndexPolicy(kind=kind)
+    first = {"batch-000000": batches["batch-000000"]}
+    index_batches(home, "segment-0000", first, policy)
+    extended = index_batches(home, "segment-0000", batches, policy)
+    other = Home(tmp_path / "other")
+    index_batches(other, "segment-0000", first, policy)
+    for path in (other.segments / "segment-0000").glob(f"*/{ENCODER}.json"):
+        path.unlink()
+    whole = index_batches(other, "segment-0000", batches, policy)
+
+    assert extended == whole
+    assert not verify_segment(home, "segment-0000", extended.rows_version)
+
+
+def test_a_kind_that_misses_the_recall_is_passed_over_and_the_manifest_says_so(home: Home) -> None:
+    """Half a byte a dimension of vectors without any structure: no neighbour can be told by it."""
+    random = np.random.default_rng(5).normal(size=(3000, DIMENSION))
+    vectors = (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float16)
+    manifest = index_batches(
+        home, "segment-0000", {"batch-000000": vectors}, IndexPolicy(kind=IndexKind.IVF_PQ, target_recall=0.999)
+    )
+
+    assert manifest.kind in (IndexKind.IVF_SQ8, IndexKind.FLAT)
+    assert manifest.recall >= 0.999
+    assert manifest.passed_over[0].kind == IndexKind.IVF_PQ and manifest.passed_over[0].recall < 0.999
+
+
+def test_the_most_exact_kind_that_fits_into_the_memory_is_tried_first() -> None:
+    policy = IndexPolicy(memory_mb=8)
+
+    assert policy.first_kind(2_700, 768) is IndexKind.FLAT
+    assert policy.first_kind(2_800, 768) is IndexKind.IVF_SQ8
+    assert policy.first_kind(50_000, 768) is IndexKind.IVF_RABITQ
+    assert IndexPolicy(kind=IndexKind.HNSW).first_kind(2_700, 768) is IndexKind.HNSW
+
+
+@pytest.mark.parametrize("kind", IndexKind)
+def test_dead_rows_are_never_returned_and_do_not_count(home: Home, kind: IndexKind) -> None:
+    corpus = opened(home, IndexPolicy(kind=kind))
+    dead = np.random.default_rng(8).choice(len(VECTORS), 400, replace=False)
+    parts, start = [], 0
+    for part in corpus.indexes[ENCODER]._parts:
+        rows = len(part.matrix)
+        mine = np.sort(dead[(dead >= start) & (dead < start + rows)] - start)
+        parts.append(
+            IndexPart(part.index, part.matrix, part.kind, part.effort, part.codebook, part.first_id, dead=mine)
+        )
+        start += rows
+    index = EncoderIndex(DIMENSION, parts)
+
+    for query in VECTORS[dead[:40]]:
+        rows = index.search(query, 20).rows
+        assert len(rows) == 20
+        assert not set(rows.tolist()) & set(dead.tolist())
+    assert recall(index, 10, without=dead) >= 0.98
+    assert not set(index._sample.rows.tolist()) & set(dead.tolist())
+
+
+def test_a_damaged_codebook_is_refused_by_name(home: Home) -> None:
+    corpus = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ))
+    (path,) = home.codebooks(ENCODER).glob("*.faiss")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(CorruptArtifact, match=path.name):
+        Corpus.open(home, corpus.snapshot)
+    assert path.name in verify_segment(home, "segment-0001", corpus.snapshot.segment_versions["segment-0001"])[0]
+
+
+def test_other_weights_do_not_share_the_codebook_of_the_old(home: Home) -> None:
+    policy = IndexPolicy(kind=IndexKind.IVF_SQ8)
+    first = index_batches(home, "segment-0000", {"batch-000000": clustered_vectors(900, 1)}, policy)
+    (path,) = home.codebooks(ENCODER).glob("*.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "older"}))
+    second = index_batches(home, "segment-0001", {"batch-000001": clustered_vectors(900, 2)}, policy)
+
+    assert second.codebook.fingerprint == "clusters-1" and second.codebook.file != first.codebook.file
+
+
+def test_an_id_tells_its_segment_and_its_row() -> None:
+    ids = np.array([5, 1999]) + first_id("segment-0012")
+
+    firsts, rows = split_ids(ids)
+
+    assert firsts.tolist() == [first_id("segment-0012")] * 2
+    assert rows.tolist() == [5, 1999]
+
+
+def test_searching_leaves_the_threads_of_others_as_they_were(home: Home) -> None:
+    import faiss
+
+    index = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ)).indexes[ENCODER]
+    before = faiss.omp_get_max_threads()
+    index.search(VECTORS[0], 5)
+
+    assert faiss.omp_get_max_threads() == before
+
+
+def test_the_same_vectors_again_rewrite_nothing(home: Home) -> None:
+    policy = IndexPolicy(kind=IndexKind.IVF_RABITQ)
+    first = index_batches(home, "segment-0000", BATCHES["segment-0000"], policy)
+    files = {path: path.stat().st_mtime_ns for path in home.root.rglob("*.faiss")}
+
+    assert index_batches(home, "segment-0000", BATCHES["segment-0000"], policy) == first
+    assert {path: path.stat().st_mtime_ns for path in home.root.rglob("*.faiss")} == files
+    assert built_segment(home, "segment-0000", first.rows_version).indexes[ENCODER] == first
