@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from etsy_assets.search.matrix import inner_products
+
 Ids = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float32]
 
@@ -54,9 +56,9 @@ class CorpusSample:
             counted = ~np.isin(self.rows, exclude)
         if self.covariance is not None and (counted is None or counted.all()):
             # The mean and variance of v . x over the sample are v . mean and v . covariance . v.
-            variance = np.einsum("i,i->", np.einsum("ij,j->i", self.covariance, vector), vector)
-            return Background(float(np.einsum("i,i->", self.mean, vector)), float(np.sqrt(max(variance, 0.0))))
-        similarities = np.einsum("ij,j->i", self.vectors, vector).astype(np.float64)
+            variance = float(inner_products(vector, self.covariance).astype(np.float64) @ vector)
+            return Background(float(self.mean.astype(np.float64) @ vector), max(variance, 0.0) ** 0.5)
+        similarities = inner_products(vector, self.vectors).astype(np.float64)
         if counted is not None:
             similarities = similarities[counted]
         if similarities.size == 0:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.search.index_policy import IndexKind
 from etsy_assets.search.manifests import CodebookManifest, codebook_remedy
-from etsy_assets.search.matrix import Matrix
+from etsy_assets.search.matrix import Matrix, as_float32, inner_products
 from etsy_assets.search.stored_files import store_by_content
 from etsy_assets.storage import Home
 
@@ -45,8 +45,8 @@ class Codebook:
         return np.ascontiguousarray(vectors @ self.rotation.T)
 
     def rotated_query(self, vector: Vectors) -> Vectors:
-        """The same for one vector (dimension,), without a call to BLAS, which would start threads for it."""
-        return np.asarray(np.einsum("ij,j->i", self.rotation, vector), dtype=np.float32)
+        """The same for one vector (dimension,)."""
+        return inner_products(vector, self.rotation)
 
 
 def affordable_lists(rows: int) -> int:
@@ -79,7 +79,7 @@ def train_codebook(home: Home, name: str, kind: IndexKind, fingerprint: str, mat
     template.cp.niter = _ITERATIONS
     # The number of lists was chosen for these rows; a sentence on stderr would say nothing new.
     template.cp.min_points_per_centroid = 1
-    template.train(rotation.apply(matrix[taken].astype(np.float32)))
+    template.train(rotation.apply(as_float32(matrix[taken])))
     whole = faiss.IndexPreTransform(rotation, template)
     folder = home.codebooks(name)
     stored = store_by_content(folder, "", "faiss", lambda path: faiss.write_index(whole, str(path)))

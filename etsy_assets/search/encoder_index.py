@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etsy_assets.search.background import Background, CorpusSample
+from etsy_assets.search.matrix import as_float32, inner_products
 from etsy_assets.search.searchers import IndexPart, candidates, make_searchers, one_thread
 
 Ids = npt.NDArray[np.int64]
@@ -66,9 +67,7 @@ class EncoderIndex:
 
     def score(self, vector: Vector, rows: Ids) -> Similarities:
         """The exact cosine similarity of each row to a unit vector."""
-        # einsum and not a matrix product, which would start threads of its own for every query.
-        similarities = np.einsum("ij,j->i", self.vectors(rows), vector)
-        return np.asarray(np.round(similarities, _DECIMALS), dtype=np.float32)
+        return np.asarray(np.round(inner_products(vector, self.vectors(rows)), _DECIMALS), dtype=np.float32)
 
     def background(self, vector: Vector, exclude: Ids | None = None) -> Background:
         """Mean and standard deviation of the query's similarity to the corpus, by evenly spaced live rows of it."""
@@ -95,9 +94,9 @@ class EncoderIndex:
                 out=gathered[first:last],
                 mode="clip",
             )
-        vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
-        vectors[order] = gathered
-        return vectors
+        if not np.array_equal(ordered, rows):
+            gathered = gathered[np.argsort(order)]
+        return as_float32(gathered)
 
     @cached_property
     def _sample(self) -> CorpusSample:

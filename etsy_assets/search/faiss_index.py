@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from etsy_assets.search.codebook import Codebook
 from etsy_assets.search.index_policy import IndexKind
-from etsy_assets.search.matrix import CHUNK_ROWS, Matrix
+from etsy_assets.search.matrix import CHUNK_ROWS, Matrix, as_float32
 
 _ROW_BITS = 32
 _HNSW_NEIGHBOURS = 32
@@ -49,11 +49,11 @@ def fill_index(
         index = faiss.IndexHNSWSQ(
             dimension, faiss.ScalarQuantizer.QT_8bit, _HNSW_NEIGHBOURS, faiss.METRIC_INNER_PRODUCT
         )
-        index.train(matrix[:CHUNK_ROWS].astype(np.float32))
+        index.train(as_float32(matrix[:CHUNK_ROWS]))
     else:
         index = faiss.IndexFlatIP(dimension)
     for first in range(index.ntotal, rows, CHUNK_ROWS):
-        vectors = matrix[first : first + CHUNK_ROWS].astype(np.float32)
+        vectors = as_float32(matrix[first : first + CHUNK_ROWS])
         if codebook is None:
             index.add(vectors)
         else:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from etsy_assets.search.codebook import Codebook
 from etsy_assets.search.index_policy import IndexKind
-from etsy_assets.search.matrix import CHUNK_ROWS, Matrix
+from etsy_assets.search.matrix import CHUNK_ROWS, Matrix, as_float32
 from etsy_assets.search.searchers import search_parameters
 
 _QUERIES = 128
@@ -57,10 +57,10 @@ def exact_neighbours(matrix: Matrix) -> Truth:
     """Evenly spaced rows of a (rows, dimension) matrix as queries against all of it."""
     rows = matrix.shape[0]
     taken = np.unique(np.linspace(0, rows - 1, min(rows, _QUERIES)).round().astype(np.int64))
-    queries = matrix[taken].astype(np.float32)
+    queries = as_float32(matrix[taken])
     similarities = np.empty((len(taken), rows), dtype=np.float32)
     for first in range(0, rows, CHUNK_ROWS):
-        chunk = matrix[first : first + CHUNK_ROWS].astype(np.float32)
+        chunk = as_float32(matrix[first : first + CHUNK_ROWS])
         similarities[:, first : first + len(chunk)] = queries @ chunk.T
     similarities[np.arange(len(taken)), taken] = -1.0
     neighbours = min(_NEIGHBOURS, rows - 1)
