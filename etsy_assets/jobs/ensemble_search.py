@@ -37,6 +37,10 @@ class SearchConfig(dg.Config):
         default={}, description="How much an encoder counts; empty takes the fitted weights."
     )
 
+    score_all: bool = Field(
+        default=True, description="Every candidate is scored by every encoder; if not, only by those that found it."
+    )
+
     @property
     def options(self) -> SearchOptions:
         """Raises BadQuery when a value is not acceptable."""
@@ -46,6 +50,7 @@ class SearchConfig(dg.Config):
             method=self.method,
             weights=self.weights or None,
             encoders=self.encoders or None,
+            score_all=self.score_all,
         )
 
     @property

@@ -4,7 +4,7 @@ A channel is one index that was asked: an encoder's images under its own name, a
 text_<encoder>.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,15 @@ class ImageCandidates:
     similarities: Scores
     found: npt.NDArray[np.bool_]
     backgrounds: tuple[Background, ...]
+
+    def found_alone(self) -> "ImageCandidates":
+        """As if each channel had scored what it found itself and no more: the usual way, kept to compare with.
+
+        What a channel has not found counts as much as the last that it has.
+        """
+        floors = np.where(self.found, self.similarities, np.inf).min(axis=0, initial=np.inf)
+        similarities = np.where(self.found, self.similarities, np.where(np.isfinite(floors), floors, 0.0))
+        return replace(self, similarities=similarities)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,8 @@ class SearchEngine:
 def rank(searched: SearchedQuery, options: SearchOptions) -> SearchResult:
     """Last stage: fuses the channels' scores. Pure, so one gathered query can be ranked by several methods."""
     start = time.perf_counter()
-    matches = ensemble_matches(searched.candidates, options.method, searched.weights, options.k)
+    candidates = searched.candidates if options.score_all else searched.candidates.found_alone()
+    matches = ensemble_matches(candidates, options.method, searched.weights, options.k)
     by_channel = channel_matches(searched.candidates, options.k)
     return SearchResult(
         query=searched.query,

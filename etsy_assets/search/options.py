@@ -15,6 +15,8 @@ MAX_PER_ENCODER = 10_000
 class SearchOptions:
     """k: listings to return. per_encoder: images that each encoder contributes. method: also by its name.
 
+    score_all: every candidate is scored by every encoder, also by those that did not find it.
+
     weights: by encoder; one that is not named has 1, and a text_<encoder> that is not named has its encoder's.
     encoders: those to ask, None = every one of the corpus that understands the query.
     Raises BadQuery when a value is not acceptable.
@@ -25,6 +27,7 @@ class SearchOptions:
     method: FusionMethod = FusionMethod.zscore
     weights: Mapping[str, float] | None = None
     encoders: Collection[str] | None = None
+    score_all: bool = True
 
     def __post_init__(self) -> None:
         if self.k < 1:

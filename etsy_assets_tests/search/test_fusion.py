@@ -196,3 +196,19 @@ def test_each_encoder_ranks_what_it_found_without_gaps(images) -> None:
 def test_weights_that_make_no_sense_are_refused(weights) -> None:
     with pytest.raises(BadQuery, match="encoder_0"):
         fuse(best_image_per_listing(candidates([[0.9, 0.1]])), FusionMethod.zscore, weights)
+
+
+def test_without_scoring_all_an_encoder_knows_only_what_it_found() -> None:
+    """The first image is far ahead in the one encoder that found it; the other, asked, would say that it is not alike."""
+    images = candidates([[0.9, -0.8], [0.5, 0.6], [0.4, 0.5]], found=[[True, False], [True, True], [False, True]])
+
+    alone = images.found_alone()
+
+    assert alone.similarities.tolist() == [[0.9, 0.5], [0.5, 0.6], [0.5, 0.5]]
+    assert ranking(images, FusionMethod.weighted) == [2, 3, 1]
+    assert ranking(alone, FusionMethod.weighted) == [1, 2, 3]
+
+
+@given(many_candidates(), st.sampled_from(METHODS))
+def test_scores_without_scoring_all_are_finite_too(images, method) -> None:
+    assert np.isfinite(fuse(best_image_per_listing(images.found_alone()), method)).all()
