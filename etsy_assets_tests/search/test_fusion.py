@@ -199,7 +199,7 @@ def test_weights_that_make_no_sense_are_refused(weights) -> None:
 
 
 def test_without_scoring_all_an_encoder_knows_only_what_it_found() -> None:
-    """The first image is far ahead in the one encoder that found it; the other, asked, would say that it is not alike."""
+    """The first image is far ahead in the one encoder that found it; the other, if asked, finds it unlike the query."""
     images = candidates([[0.9, -0.8], [0.5, 0.6], [0.4, 0.5]], found=[[True, False], [True, True], [False, True]])
 
     alone = images.found_alone()
