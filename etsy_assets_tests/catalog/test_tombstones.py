@@ -14,7 +14,9 @@ def stocked(catalog: Catalog) -> Catalog:
     """Three batches of two listings with two images each: listing 1 in batch-000000 has the images 10 and 11."""
     catalog.record_discovered(discovered(*range(1, 7)), NOW)
     catalog.seal_batches(2, timedelta(0), NOW)
-    catalog.upsert_listings([listing(each, [image(each, 10 * each), image(each, 10 * each + 1)]) for each in range(1, 7)])
+    catalog.upsert_listings(
+        [listing(each, [image(each, 10 * each), image(each, 10 * each + 1)]) for each in range(1, 7)]
+    )
     return catalog
 
 
