@@ -51,6 +51,11 @@ class Snapshot(Manifest):
         return {segment.name: segment.rows.version for segment in self.segments}
 
     @property
+    def dead_shares(self) -> dict[str, float]:
+        """How much of each segment is no longer to be had, 0 to 1."""
+        return {segment.name: segment.dead_share for segment in self.segments}
+
+    @property
     def content_hash(self) -> str:
         """12 hexadecimal digits that say which corpus this is, whenever it was published."""
         # Without defaults, so that what a later version of this code adds leaves the hash of older snapshots as it was.
