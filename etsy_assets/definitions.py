@@ -8,11 +8,12 @@ from etsy_assets.assets.embeddings import make_embeddings, make_text_embeddings
 from etsy_assets.assets.images import images
 from etsy_assets.assets.listings import listings
 from etsy_assets.assets.search_snapshot import make_search_snapshot
-from etsy_assets.assets.segments import make_indexes, make_segment_rows
+from etsy_assets.assets.segments import index_channels, make_indexes, make_segment_rows
 from etsy_assets.assets.taxonomy import taxonomy
 from etsy_assets.automation.alerts import make_run_failure_sensor
+from etsy_assets.automation.publish_sensor import make_publish_sensor
 from etsy_assets.automation.schedules import make_crawl_schedule
-from etsy_assets.automation.sensors import make_listing_batches_sensor, make_publish_sensor, make_repair_sensor
+from etsy_assets.automation.sensors import make_listing_batches_sensor, make_repair_sensor
 from etsy_assets.encoders.registry import profile_encoders
 from etsy_assets.jobs.ensemble_search import ensemble_search
 from etsy_assets.jobs.pipeline import make_pipeline_jobs
@@ -24,11 +25,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Every asset, job, sensor, schedule and resource of a deployment."""
     specs = profile_encoders(settings.profile)
     embeddings, text_embeddings = make_embeddings(specs), make_text_embeddings(specs)
-    segment_rows, indexes = (
-        make_segment_rows(specs, settings.batches_per_segment),
-        make_indexes(specs, settings.index_policy),
-    )
-    search_snapshot = make_search_snapshot(specs)
+    segment_rows = make_segment_rows(specs, settings.batches_per_segment)
+    indexes = make_indexes(specs, settings.index_policy)
+    search_snapshot = make_search_snapshot(specs, settings.batches_per_segment)
 
     jobs = make_pipeline_jobs(
         crawled=dg.AssetSelection.assets(taxonomy, discovered_listings),
@@ -37,7 +36,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         snapshot=dg.AssetSelection.assets(search_snapshot),
     )
     batch_ends = [*embeddings.keys, *text_embeddings.keys]
-    segment_keys = [*segment_rows.keys, *indexes.keys]
     # The full profile crawls Etsy and needs its written permission: a person switches it on.
     automatic = settings.profile == "demo"
     sensors_are = dg.DefaultSensorStatus.RUNNING if automatic else dg.DefaultSensorStatus.STOPPED
@@ -64,8 +62,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             make_publish_sensor(
                 jobs.index_segment,
                 jobs.publish_snapshot,
-                batch_ends,
-                segment_keys,
+                segment_rows.key,
+                index_channels(specs),
                 search_snapshot.key,
                 settings,
                 sensors_are,

@@ -1,6 +1,7 @@
 """What a deployment chooses, read once from the environment: profile, folders, addresses, sizes."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ class Settings:
     """A deployment's choices. `batch_wait` is how long a listing may wait for its batch to fill up.
 
     publish_quiet: seconds without a new embedding before it is published; publish_longest: seconds it may wait at most.
+    compact_share: a segment is built again once a larger share of it (0 to 1) is no longer to be had.
     """
 
     profile: Profile
@@ -36,6 +38,7 @@ class Settings:
     publish_quiet: int
     publish_longest: int
     index_policy: IndexPolicy
+    compact_share: float
     crawl_cron: str
     image_size: str
     segmentation: str
@@ -66,6 +69,7 @@ class Settings:
             publish_quiet=whole_number(environment, "ETSY_ASSETS_PUBLISH_QUIET", 15 if demo else 120),
             publish_longest=whole_number(environment, "ETSY_ASSETS_PUBLISH_LONGEST", 120 if demo else 3600),
             index_policy=index_policy(environment),
+            compact_share=share(environment, "ETSY_ASSETS_COMPACT_SHARE", 0.2),
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
             segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
@@ -99,3 +103,11 @@ def whole_number(environment: Mapping[str, str], name: str, default: int) -> int
     if not text.isdecimal() or int(text) < 1:
         raise ConfigurationError(f'{name} is "{text}"; set it to a whole number of 1 or more.')
     return int(text)
+
+
+def share(environment: Mapping[str, str], name: str, default: float) -> float:
+    """A number from 0 to 1 from the environment."""
+    text = environment.get(name, str(default))
+    if not re.fullmatch(r"[01]|[01]?\.[0-9]+", text, re.ASCII) or float(text) > 1:
+        raise ConfigurationError(f'{name} is "{text}"; set it to a number from 0 to 1, such as {default}.')
+    return float(text)

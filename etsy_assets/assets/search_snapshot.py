@@ -1,38 +1,36 @@
 """The published search corpus."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import dagster as dg
-from PIL import Image
-from pydantic import Field
 
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import OWNERS, SEARCH
 from etsy_assets.assets.segments import index_key, text_index_key
+from etsy_assets.assets.snapshot_proof import (
+    ROWS_ARE_IMAGES,
+    SOUND,
+    SegmentsToProve,
+    SnapshotConfig,
+    alignment_result,
+    sampled_corpus,
+    soundness_result,
+)
+from etsy_assets.automation.decisions import with_batches
 from etsy_assets.encoders.registry import EncoderSpec
-from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.partitions import index_segments
 from etsy_assets.resources.encoder_models import EncoderModels
-from etsy_assets.resources.stores import HomeFolder
-from etsy_assets.search.alignment import ALIGNED, check_alignment
-from etsy_assets.search.corpus import Corpus
-from etsy_assets.search.publication import publishable_segments
-from etsy_assets.search.snapshots import Snapshot, publish
-from etsy_assets.storage import Home
+from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
+from etsy_assets.search.alignment import ALIGNED
+from etsy_assets.search.publication import publishable_segments, required_encoders
+from etsy_assets.search.publish_lock import publishing
+from etsy_assets.search.snapshots import publish_alone, readable_current
+from etsy_assets.search.soundness import check_files
 
-SOUND, ALL_PUBLISHED, ROWS_ARE_IMAGES = "every_file_is_sound", "every_segment_is_published", "rows_are_their_images"
-
-
-class SnapshotConfig(dg.Config):
-    """How thoroughly a snapshot is proven."""
-
-    aligned_sample: int = Field(
-        default=16, ge=0, le=10_000, description="Images that are embedded again, by every encoder, and compared."
-    )
+ALL_PUBLISHED = "every_segment_is_published"
 
 
-def make_search_snapshot(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
+def make_search_snapshot(specs: Sequence[EncoderSpec], batches_per_segment: int) -> dg.AssetsDefinition:
     encoders = [spec.name for spec in specs]
     text_encoders = [spec.name for spec in specs if spec.has_text]
 
@@ -46,7 +44,7 @@ def make_search_snapshot(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
         pool="inference",
         retry_policy=RETRY_PASSING_FAULTS,
         check_specs=[
-            dg.AssetCheckSpec(SOUND, asset="search_snapshot", description="Checksums and row counts of all files."),
+            dg.AssetCheckSpec(SOUND, asset="search_snapshot", description="No file is missing or damaged."),
             dg.AssetCheckSpec(
                 ALL_PUBLISHED, asset="search_snapshot", description="No segment waits for an index that is missing."
             ),
@@ -61,63 +59,50 @@ def make_search_snapshot(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: SnapshotConfig,
         home_folder: HomeFolder,
+        catalog_database: CatalogDatabase,
         encoder_models: EncoderModels,
     ) -> dg.MaterializeResult:
         """The search corpus as it is searched: a list of segment versions with checksums, swapped in atomically."""
         home = home_folder.paths
         with failing_clearly():
-            names = index_segments.get_partition_keys(dynamic_partitions_store=context.instance)
-            segments, waiting = publishable_segments(home, names, encoders, text_encoders)
+            # What to publish is decided while no other publisher can change what it is decided from.
+            with publishing(home), catalog_database.open() as catalog:
+                names = index_segments.get_partition_keys(dynamic_partitions_store=context.instance)
+                needed, needed_texts = required_encoders(readable_current(home), encoders, text_encoders)
+                segments, waiting = publishable_segments(
+                    home, with_batches(names, catalog.batch_keys(), batches_per_segment), needed, needed_texts
+                )
+                published = publish_alone(
+                    home, segments, encoders=encoders, text_encoders=text_encoders, dead=catalog.tombstones()
+                )
             for segment, reason in waiting.items():
                 context.log.warning("%s is published as it was, or not at all: %s", segment, reason)
-            snapshot = publish(home, segments, encoders=encoders, text_encoders=text_encoders)
-            corpus = Corpus.open(home, snapshot)
+            snapshot = published.snapshot
+            proven = SegmentsToProve.of(published, config)
+            sound = check_files(home, snapshot.segments, proven.again)
+            corpus = sampled_corpus(home, snapshot, {*proven.new, *proven.again} - sound.unsound)
             alignment = alignment_result(home, snapshot, corpus, encoder_models, config.aligned_sample)
         context.log.info("Snapshot %s: %s", snapshot.version, snapshot.counts)
         return dg.MaterializeResult(
             metadata={
                 "version": snapshot.version,
                 "dagster/row_count": snapshot.counts.images,
+                "dead_images": snapshot.counts.dead_images,
                 "listings": snapshot.counts.listings,
                 "batches": snapshot.counts.batches,
                 "segments": snapshot.counts.segments,
             },
             check_results=[
-                # Opening the corpus compared every checksum and every row count; it would have raised.
-                dg.AssetCheckResult(check_name=SOUND, passed=True, metadata={"segments": snapshot.counts.segments}),
+                soundness_result(published, sound),
                 dg.AssetCheckResult(
                     check_name=ALL_PUBLISHED,
                     passed=not waiting,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"waiting": dict(waiting)},
+                    # An encoder that is being added is no fault, but a person waits for it.
+                    metadata={"waiting": dict(waiting), "left_out_encoders": dict(published.left_out)},
                 ),
                 alignment,
             ],
         )
 
     return search_snapshot
-
-
-def alignment_result(
-    home: Home, snapshot: Snapshot, corpus: Corpus, models: EncoderModels, sample: int
-) -> dg.AssetCheckResult:
-    """Embeds a sample of the stored cutouts again and compares."""
-
-    def read_cutout(row: int) -> Image.Image:
-        listing_id, image_id = corpus.identify(row)
-        with ImageArchive.open(home.cutouts(corpus.batch_of(row))) as archive:
-            entry = archive.entry(listing_id, image_id)
-            assert entry is not None
-            return Image.open(BytesIO(archive.read(entry))).convert("RGB")
-
-    embed = {name: models.load(name).embed_images for name in snapshot.encoders}
-    lowest, wrong = check_alignment(corpus, embed, read_cutout, sample)
-    return dg.AssetCheckResult(
-        check_name=ROWS_ARE_IMAGES,
-        passed=not wrong,
-        metadata={
-            "sample": sample,
-            **{f"lowest_cosine_{name}": round(cosine, 5) for name, cosine in lowest.items()},
-            "wrong_rows": [f"{bad.encoder}: row {bad.row} is not image {bad.image_id}" for bad in wrong[:20]],
-        },
-    )

@@ -1,22 +1,26 @@
 """Segments: consecutive batches whose images stand in one order in every encoder's index."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 
 from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import INDEX, OWNERS, TEXT_INDEX
+from etsy_assets.automation.corpus_state import Channel
 from etsy_assets.automation.decisions import segment_batches
 from etsy_assets.encoders.registry import EncoderSpec
-from etsy_assets.errors import ConfigurationError
+from etsy_assets.errors import ConfigurationError, CorruptArtifact
 from etsy_assets.partitions import index_segments
 from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
 from etsy_assets.search.batches import NotReady, searchable_images
 from etsy_assets.search.index_policy import IndexPolicy
 from etsy_assets.search.indexes import build_index, build_text_index
 from etsy_assets.search.manifests import IndexManifest, RowsManifest
+from etsy_assets.search.publication import required_encoders
 from etsy_assets.search.rows import build_segment_rows, latest_rows
+from etsy_assets.search.snapshots import readable_current
 
 NONE_SKIPPED = "no_batch_is_skipped"
 RECALL = "recall_is_reached"
@@ -28,6 +32,18 @@ def index_key(encoder: str) -> dg.AssetKey:
 
 def text_index_key(encoder: str) -> dg.AssetKey:
     return dg.AssetKey(["text_index", encoder])
+
+
+def index_channels(specs: Sequence[EncoderSpec]) -> list[Channel]:
+    """The indexes of a segment, each with the embeddings that it is built from."""
+    return [
+        *(Channel(spec.name, embeddings_key(spec.name), index_key(spec.name)) for spec in specs),
+        *(
+            Channel(f"text_{spec.name}", text_embeddings_key(spec.name), text_index_key(spec.name))
+            for spec in specs
+            if spec.has_text
+        ),
+    ]
 
 
 def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) -> dg.AssetsDefinition:
@@ -49,7 +65,9 @@ def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) ->
         retry_policy=RETRY_PASSING_FAULTS,
         check_specs=[
             dg.AssetCheckSpec(
-                NONE_SKIPPED, asset="segment_rows", description="Every sealed batch of the segment is wholly embedded."
+                NONE_SKIPPED,
+                asset="segment_rows",
+                description="Every sealed batch of the segment is embedded by every encoder that is published.",
             )
         ],
     )
@@ -59,12 +77,13 @@ def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) ->
         """The order of a segment's images: row N is the same image in every encoder's index."""
         rows: list[RowsManifest] = []
         skipped: list[NotReady] = []
+        needed, needed_texts = required_encoders(readable_current(home_folder.paths), encoders, text_encoders)
         with failing_clearly(), catalog_database.open() as catalog:
             for segment in context.partition_keys:
                 ready = {}
                 for batch in segment_batches(segment, catalog.batch_keys(), batches_per_segment):
                     live = {(image.listing_id, image.image_id) for image in catalog.images(batch)}
-                    found = searchable_images(home_folder.paths, batch, live, encoders, text_encoders)
+                    found = searchable_images(home_folder.paths, batch, live, needed, needed_texts)
                     if isinstance(found, NotReady):
                         context.log.warning("%s is skipped: %s", batch, found.reason)
                         skipped.append(found)
@@ -127,19 +146,29 @@ def make_indexes(specs: Sequence[EncoderSpec], policy: IndexPolicy) -> dg.Assets
     )
     def indexes(context: dg.AssetExecutionContext, home_folder: HomeFolder) -> Iterator[dg.MaterializeResult]:
         home = home_folder.paths
-        built: dict[dg.AssetKey, list[IndexManifest]] = {key: [] for key in context.selected_asset_keys}
+        names, text_names = [spec.name for spec in specs], [spec.name for spec in readers]
+        builders = {
+            **{index_key(name): partial(build_index, encoder=name, policy=policy) for name in names},
+            **{text_index_key(name): partial(build_text_index, encoder=name, policy=policy) for name in text_names},
+        }
+        selected = context.selected_asset_keys
+        built: dict[dg.AssetKey, list[IndexManifest]] = {key: [] for key in builders if key in selected}
+        needed, needed_texts = required_encoders(readable_current(home), names, text_names)
+        required = {*map(index_key, needed), *map(text_index_key, needed_texts)}
         with failing_clearly():
             for segment in context.partition_keys:
                 rows = latest_rows(home, segment)
                 if rows is None:
                     raise ConfigurationError(f"{segment} has no rows yet: materialize segment_rows for it first.")
-                for spec in specs:
-                    if index_key(spec.name) in built:
-                        built[index_key(spec.name)].append(build_index(home, segment, rows.version, spec.name, policy))
-                    if text_index_key(spec.name) in built:
-                        built[text_index_key(spec.name)].append(
-                            build_text_index(home, segment, rows.version, spec.name, policy)
-                        )
+                for key in list(built):
+                    try:
+                        built[key].append(builders[key](home, segment, rows.version))
+                    except CorruptArtifact as error:
+                        # Who asks for the index of a new encoder alone is told; the others don't wait for its backfill.
+                        if key in required or not required & selected:
+                            raise
+                        context.log.warning("%s is still being added and is left out: %s", key.to_user_string(), error)
+                        del built[key]
         for key, manifests in built.items():
             yield dg.MaterializeResult(
                 asset_key=key,
@@ -189,4 +218,6 @@ def index_spec(group: str, key: dg.AssetKey, source: dg.AssetKey, spec: EncoderS
         kinds={"faiss"},
         owners=OWNERS,
         code_version="1",
+        # Left out while the encoder is being added and the segment's batches are not embedded by it yet.
+        skippable=True,
     )

@@ -1,9 +1,11 @@
 """What to run next, decided from what should exist, what does, and what is in flight. Pure functions."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 SEGMENT_DIGITS = 4
+REQUESTS_A_TICK = 50
+TRIES = 3
 
 
 def segment_of(batch_number: int, batches_per_segment: int) -> str:
@@ -14,6 +16,12 @@ def segment_of(batch_number: int, batches_per_segment: int) -> str:
 def segment_batches(segment: str, batches: Collection[str], batches_per_segment: int) -> list[str]:
     """The batch keys (batch-000042) that a segment holds, in order."""
     return sorted(key for key in batches if segment_of(key_number(key), batches_per_segment) == segment)
+
+
+def with_batches(segments: Collection[str], batches: Collection[str], batches_per_segment: int) -> list[str]:
+    """Those segments that hold one of the batches: once all of its batches are retired, a segment is left out."""
+    held = {segment_of(key_number(key), batches_per_segment) for key in batches}
+    return sorted(held & set(segments))
 
 
 def key_number(key: str) -> int:
@@ -51,12 +59,26 @@ def batches_to_repair(runs: Mapping[str, BatchRuns], materialized: Collection[st
 
 
 def segments_to_index(
+    reads: Iterable[tuple[Mapping[str, int], Mapping[str, int]]], batches_per_segment: int
+) -> dict[str, int]:
+    """Segments with a batch that was embedded later than what one of its assets covers, each with its newest event.
+
+    reads: see CorpusState.
+    """
+    stale: dict[str, int] = {}
+    for embedded, covered in reads:
+        for segment, event in behind_their_batches(embedded, covered, batches_per_segment).items():
+            stale[segment] = max(stale.get(segment, 0), event)
+    return dict(sorted(stale.items()))
+
+
+def behind_their_batches(
     embedded: Mapping[str, int], covered: Mapping[str, int], batches_per_segment: int
 ) -> dict[str, int]:
-    """Segments with a batch that was embedded later than what its indexes cover, each with its newest event.
+    """Of one asset: the segments with a batch that was embedded later than it covers, each with its newest event.
 
-    embedded: for each wholly embedded batch the storage id of its newest event. covered: for each segment that has
-    every index the storage id up to which all of them have surely read.
+    embedded: for each wholly embedded batch the storage id of its event. covered: for each segment that has the asset
+    the storage id up to which it has surely read.
     """
     newest: dict[str, int] = {}
     for batch, event in embedded.items():
@@ -65,9 +87,23 @@ def segments_to_index(
     return {segment: event for segment, event in sorted(newest.items()) if event > covered.get(segment, 0)}
 
 
-def snapshot_is_behind(indexed: Mapping[str, int], covered: int) -> bool:
-    """Whether a segment was indexed later than what the snapshot covers; both by storage id, 0 = never."""
-    return any(event > covered for event in indexed.values())
+def snapshot_is_behind(indexed: int, covered: int) -> bool:
+    """Whether the newest index is later than what the snapshot covers; both by storage id, 0 = never."""
+    return indexed > covered
+
+
+def segments_to_compact(dead_shares: Mapping[str, float], largest: float) -> list[str]:
+    """Segments of which more than `largest` (0 to 1) is dead: searching round so many rows costs more than building."""
+    return sorted(segment for segment, share in dead_shares.items() if share > largest)
+
+
+def newest_joining(published: Collection[str], waiting: Mapping[str, Mapping[str, int]]) -> int:
+    """The newest event of an index that is not in the snapshot and covers all of its segments; 0 = there is none.
+
+    published: the snapshot's segments. waiting: for each such index the newest event of each of its segments.
+    """
+    covering = [events for events in waiting.values() if events and set(published) <= set(events)]
+    return max((event for events in covering for event in events.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +127,26 @@ def publishing_step(
     return Publishing(tuple(sorted(set(stale) - set(indexing))[:limit]))
 
 
+def unpublished(stale: Mapping[str, int], tombstones: str | None) -> str:
+    """Names what waits to be published: another name with each newer embedding or tombstone, "" when nothing waits.
+
+    stale: as segments_to_index gives them. tombstones: the catalog's mark, None when the snapshot has that one.
+    """
+    embedded = [f"event {max(stale.values())}"] if stale else []
+    return ", ".join([*embedded, *([f"tombstones: {tombstones}"] if tombstones is not None else [])])
+
+
 @dataclass(frozen=True, slots=True)
 class Debounce:
     """What a publishing sensor remembers from tick to tick: the newest event it saw, and since when (epoch seconds)."""
 
-    event: int = 0
+    event: str = ""
     seen_at: float = 0.0
     waiting_since: float = 0.0
 
 
-def settled(memory: Debounce, event: int, now: float, quiet: float, longest: float) -> tuple[bool, Debounce]:
-    """Whether to publish now, and what to remember. event: the newest that is not published, 0 when there is none.
+def settled(memory: Debounce, event: str, now: float, quiet: float, longest: float) -> tuple[bool, Debounce]:
+    """Whether to publish now, and what to remember. event: a name of the newest that is not published, "" for none.
 
     New events put it off for `quiet` seconds, so that ten batches in a row cost one publish; but never for longer than
     `longest`, so that a steady stream can't put it off for ever.

@@ -15,9 +15,18 @@ from etsy_assets.catalog.outcomes import OutcomeQueries
 from etsy_assets.catalog.reviews import ReviewQueries
 from etsy_assets.catalog.schema import discovered_listing, image, listing, listing_batch, review, shop
 from etsy_assets.catalog.taxonomy import TaxonomyQueries
+from etsy_assets.catalog.tombstones import TombstoneQueries
 
 
-class Catalog(TaxonomyQueries, BatchQueries, ListingQueries, OutcomeQueries, ReviewQueries, CrawlQueries):
+class Catalog(
+    TaxonomyQueries,
+    BatchQueries,
+    ListingQueries,
+    OutcomeQueries,
+    TombstoneQueries,
+    ReviewQueries,
+    CrawlQueries,
+):
     """Each method is one transaction. Several threads may share one Catalog; each process opens its own."""
 
     @classmethod

@@ -4,6 +4,7 @@ Timestamps are epoch seconds as Etsy sends them; a `datetime` is a moment of our
 Ids are int64: Etsy's passed 2^31 long ago.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -145,6 +146,18 @@ class Outcome:
     status: OutcomeStatus
     reason: str | None
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstones:
+    """The images of sealed batches that are no longer to be had.
+
+    mark: a short text that is another one once a tombstone was set or lifted, and empty while there are none.
+    images: by batch key, the (listing_id, image_id) of each.
+    """
+
+    mark: str
+    images: Mapping[str, frozenset[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,12 @@ listing = sa.Table(
     sa.Column("fetched_at", UtcDateTime, nullable=False),
     sa.Column("gone_at", UtcDateTime),
 )
+sa.Index(
+    "listing_gone",
+    listing.c.gone_at,
+    sqlite_where=listing.c.gone_at.is_not(None),
+    postgresql_where=listing.c.gone_at.is_not(None),
+)
 
 image = sa.Table(
     "image",
@@ -146,6 +152,12 @@ image = sa.Table(
     sa.Column("is_primary", sa.Boolean, nullable=False),
     sa.Column("removed_at", UtcDateTime),
     sqlite_with_rowid=False,
+)
+sa.Index(
+    "image_removed",
+    image.c.removed_at,
+    sqlite_where=image.c.removed_at.is_not(None),
+    postgresql_where=image.c.removed_at.is_not(None),
 )
 
 image_outcome = sa.Table(

@@ -1,59 +1,15 @@
 """One writer for a batch at a time, on one machine."""
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from etsy_assets.errors import PassingFault
-from etsy_assets.storage import named_disk_errors
-
-_POLL_SECONDS = 0.1
+from etsy_assets.file_lock import file_lock
 
 
 @contextmanager
 def batch_lock(tar_path: Path, wait_seconds: float) -> Iterator[None]:
-    """Holds the batch's lock file. The kernel releases it when its process dies, however that happens.
-
-    Raises PassingFault when another writer still has it after `wait_seconds`.
-    """
-    path = tar_path.with_name(f".{tar_path.stem}.lock")
-    with named_disk_errors(tar_path):
-        tar_path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(path, tar_path, wait_seconds)
-    try:
+    """Holds the batch's lock file. Raises PassingFault when another writer still has it after `wait_seconds`."""
+    busy = f"Another process is writing {tar_path}: wait for its run to end, or stop it, and try again."
+    with file_lock(tar_path.with_name(f".{tar_path.stem}.lock"), wait_seconds, busy):
         yield
-    finally:
-        path.unlink(missing_ok=True)  # While it is still held, so that nobody can hold a file that has gone.
-        os.close(descriptor)
-
-
-def _acquire(path: Path, tar_path: Path, wait_seconds: float) -> int:
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        with named_disk_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            # flock belongs to this open file, so it also keeps two threads of one process apart; fcntl locks do not.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_same_file(descriptor, path):
-                return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise PassingFault(
-                    f"Another process is writing {tar_path}: wait for its run to end, or stop it, and try again.",
-                    retry_after=30,
-                ) from None
-            time.sleep(_POLL_SECONDS)
-        os.close(descriptor)
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    """Whether the file locked is still the one at `path`: its last holder removed it on leaving."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

@@ -64,7 +64,7 @@ class EnsembleSearch(dg.ConfigurableResource):
         """What a search without a query runs: the demo's photo, or a listing of the corpus."""
         if self.encoder_models.profile == "demo":
             return replace(load_query(image_path=DEMO_QUERY), label="the example photo")
-        return load_query(listing_id=int(engine.corpus.listings[0]))
+        return load_query(listing_id=engine.corpus.example_listing)
 
     def report(self, result: SearchResult, corpus: Corpus, run_id: str) -> SearchReport:
         """Writes results.json and gallery.html into the run's folder. Raises ConfigurationError on a full disk."""

@@ -31,13 +31,13 @@ def check_alignment(
     sample: int,
     seed: int = 0,
 ) -> tuple[dict[str, float], list[Misaligned]]:
-    """Compares `sample` random rows in every encoder.
+    """Compares `sample` random rows in every encoder; dead ones are left out, for their cutouts may be gone.
 
     embed: by encoder, images -> float32 unit rows (n, d). read_cutout: row -> its stored cutout. Returns the lowest
     cosine by encoder (1.0 for an empty corpus), and every row below ALIGNED.
     """
-    total = len(corpus.image_ids)
-    rows = np.sort(np.random.default_rng(seed).choice(total, min(sample, total), replace=False))
+    living = np.flatnonzero(~corpus.dead)
+    rows = np.sort(np.random.default_rng(seed).choice(living, min(sample, len(living)), replace=False))
     cutouts = [read_cutout(int(row)) for row in rows]
     lowest, wrong = dict.fromkeys(embed, 1.0), []
     for encoder, embed_images in embed.items():

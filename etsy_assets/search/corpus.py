@@ -1,5 +1,6 @@
 """A published snapshot, opened for reading: its indexes memory-mapped, and the identity of every row."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,12 +16,13 @@ from etsy_assets.search.manifests import IndexManifest, index_asset
 from etsy_assets.search.matrix import open_matrix
 from etsy_assets.search.rows import read_rows
 from etsy_assets.search.searchers import IndexPart
-from etsy_assets.search.segments import Segment
+from etsy_assets.search.segments import FileKey, Segment
 from etsy_assets.search.snapshots import Snapshot
+from etsy_assets.search.tombstones import read_dead_rows, wholly_dead
 from etsy_assets.storage import Home
 
 Ids = npt.NDArray[np.int64]
-_Key = tuple[tuple[str, str, str], ...]
+_Key = tuple[FileKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class _OpenSegment:
     """A segment is immutable, so one that is in the next snapshot too is taken over as it is.
 
     Of its rows only the ids are kept: with a batch name and a checksum each, a large corpus would fill the memory.
-    first_rows: (batches,), the first row of each batch of batches.
+    first_rows: (batches,), the first row of each batch of batches. dead: rows of the indexes, dead_listings: rows of
+    the text indexes, that must not be found; both count from 0 in this segment and are ascending.
     """
 
     listing_ids: Ids
@@ -38,6 +41,8 @@ class _OpenSegment:
     first_rows: Ids
     indexes: dict[str, IndexPart]
     text_indexes: dict[str, IndexPart]
+    dead: Ids
+    dead_listings: Ids
 
 
 class Corpus:
@@ -45,6 +50,7 @@ class Corpus:
 
     indexes: by encoder, one row for each image; text_indexes: by text encoder, one row for each listing.
     listing_ids, image_ids: (images,), the identity of each row; listings: (listings,), that of each text row.
+    dead: (images,) and dead_listings: (listings,), bool, whether the row stands for what is no longer to be had.
     """
 
     def __init__(self, snapshot: Snapshot, segments: dict[_Key, _OpenSegment]) -> None:
@@ -55,6 +61,8 @@ class Corpus:
         self.listing_ids = np.concatenate([none, *(segment.listing_ids for segment in opened)])
         self.image_ids = np.concatenate([none, *(segment.image_ids for segment in opened)])
         self.listings = np.concatenate([none, *(segment.listings for segment in opened)])
+        self.dead = _marked([(len(segment.listing_ids), segment.dead) for segment in opened])
+        self.dead_listings = _marked([(len(segment.listings), segment.dead_listings) for segment in opened])
         starts = np.cumsum([0, *(len(segment.listing_ids) for segment in opened)])
         self._batches = [batch for segment in opened for batch in segment.batches]
         self._first_rows = np.concatenate(
@@ -77,9 +85,10 @@ class Corpus:
         and how to build it again, when one is missing, damaged, or not of the shape that the snapshot says.
         """
         known = {} if previous is None else previous._segments
+        files = {file for key in known for file in key}
         codebooks = OpenCodebooks(home)
         segments = {
-            segment.key: known.get(segment.key) or _open_segment(home, segment, verify, codebooks)
+            segment.key: known.get(segment.key) or _open_segment(home, segment, verify, files, codebooks)
             for segment in snapshot.segments
         }
         return cls(snapshot, segments)
@@ -97,12 +106,19 @@ class Corpus:
         return self._batches[int(np.searchsorted(self._first_rows, row, side="right")) - 1]
 
     def rows_of(self, listing_id: int) -> Ids:
-        """The rows of a listing's images, none when the corpus does not hold it."""
-        return self._in_order(self.listing_ids, self._by_listing, listing_id)
+        """The rows of a listing's images that are still to be had, none when the corpus does not hold it."""
+        rows = self._in_order(self.listing_ids, self._by_listing, listing_id)
+        return rows[~self.dead[rows]]
 
     def text_rows_of(self, listing_id: int) -> Ids:
-        """The row of a listing in the text indexes, none when the corpus does not hold it."""
-        return self._in_order(self.listings, self._by_text_listing, listing_id)
+        """The row of a listing in the text indexes, none when the corpus does not hold it, or not any more."""
+        rows = self._in_order(self.listings, self._by_text_listing, listing_id)
+        return rows[~self.dead_listings[rows]]
+
+    @property
+    def example_listing(self) -> int:
+        """A listing that can be searched for; the corpus must hold one."""
+        return int(self.listings[np.argmin(self.dead_listings)])
 
     @cached_property
     def _by_listing(self) -> Ids:
@@ -119,10 +135,23 @@ class Corpus:
         return np.sort(order[start:stop])
 
 
-def _open_segment(home: Home, segment: Segment, verify: bool, codebooks: OpenCodebooks) -> _OpenSegment:
-    for problem in (*segment.problems(home, checksum=verify), *segment.uneven()):
+def _marked(segments: list[tuple[int, Ids]]) -> npt.NDArray[np.bool_]:
+    """(rows of all segments,): whether a row is among those named. segments: rows of each, and the named ones of it."""
+    marks = [np.zeros(0, dtype=np.bool_)]
+    for rows, named in segments:
+        marks.append(np.zeros(rows, dtype=np.bool_))
+        marks[-1][named] = True
+    return np.concatenate(marks)
+
+
+def _open_segment(
+    home: Home, segment: Segment, verify: bool, known: Collection[FileKey], codebooks: OpenCodebooks
+) -> _OpenSegment:
+    for problem in (*segment.problems(home, verify, known), *segment.uneven()):
         raise CorruptArtifact(problem)
     rows = read_rows(home, segment.rows)
+    dead = read_dead_rows(home, segment)
+    dead_listings = wholly_dead(rows.listing_ids, rows.listings, dead)
     batches, first_rows = np.unique(np.array(rows.batches, dtype=np.str_), return_index=True)
     return _OpenSegment(
         listing_ids=rows.listing_ids,
@@ -130,15 +159,21 @@ def _open_segment(home: Home, segment: Segment, verify: bool, codebooks: OpenCod
         listings=rows.listings,
         batches=tuple(batches.tolist()),
         first_rows=first_rows.astype(np.int64),
-        indexes={name: _open_part(home, segment, index, name, codebooks) for name, index in segment.indexes.items()},
+        indexes={
+            name: _open_part(home, segment, index, name, dead, codebooks) for name, index in segment.indexes.items()
+        },
         text_indexes={
-            name: _open_part(home, segment, index, f"text_{name}", codebooks)
+            name: _open_part(home, segment, index, f"text_{name}", dead_listings, codebooks)
             for name, index in segment.text_indexes.items()
         },
+        dead=dead,
+        dead_listings=dead_listings,
     )
 
 
-def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str, codebooks: OpenCodebooks) -> IndexPart:
+def _open_part(
+    home: Home, segment: Segment, manifest: IndexManifest, name: str, dead: Ids, codebooks: OpenCodebooks
+) -> IndexPart:
     folder = segment.folder(home)
     path = folder / manifest.index
     remedy = f"materialize {index_asset(name)} for {segment.name} to build it again"
@@ -158,4 +193,5 @@ def _open_part(home: Home, segment: Segment, manifest: IndexManifest, name: str,
         effort=manifest.effort,
         codebook=codebooks.open(manifest.codebook) if manifest.codebook else None,
         first_id=first_id(segment.name),
+        dead=dead,
     )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from etsy_assets.errors import ConfigurationError
 from etsy_assets.search.manifests import IndexManifest, Manifest, index_asset
@@ -29,30 +30,41 @@ def refuse_shared_batches(segments: Collection[Segment]) -> None:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The encoders that cover every segment with one model, and those that do not, each with the reason and remedy."""
+
+    encoders: Mapping[str, EncoderInfo]
+    left_out: Mapping[str, str]
+
+
 def covering_encoders(
     built: Mapping[str, Mapping[str, IndexManifest]],
     prefix: str,
     names: Collection[str] | None,
     *,
-    leave_out_incomplete: bool,
-) -> dict[str, EncoderInfo]:
-    """The encoders that cover every segment with one model.
+    required: Collection[str] | None,
+) -> Coverage:
+    """The encoders that can be searched in every segment.
 
     built: {segment: {encoder: index}}. prefix: "text_" for text indexes. names: those wanted, None = all built.
-    Raises ConfigurationError for one that does not cover them, unless leave_out_incomplete, which logs it.
+    required: those that must not be left out, None = all that are wanted; ConfigurationError is raised for one that
+    does not cover every segment. Another that does not is left out: it is still being added.
     """
     wanted = names if names is not None else {name for indexes in built.values() for name in indexes}
-    covering = {}
+    covering: dict[str, EncoderInfo] = {}
+    left_out: dict[str, str] = {}
     for name in sorted(wanted):
         problems = list(_gaps(built, prefix + name, name))
         if not problems:
             index = next(iter(built.values()))[name]
             covering[name] = EncoderInfo(dimension=index.dimension, fingerprint=index.fingerprint)
-        elif leave_out_incomplete:
-            log.warning("%s is left out of the snapshot. %s", prefix + name, problems[0])
-        else:
+        elif required is None or name in required:
             raise ConfigurationError(problems[0])
-    return covering
+        else:
+            log.warning("%s is left out of the snapshot. %s", prefix + name, problems[0])
+            left_out[prefix + name] = problems[0]
+    return Coverage(covering, left_out)
 
 
 def _gaps(built: Mapping[str, Mapping[str, IndexManifest]], asset: str, name: str) -> Iterator[str]:

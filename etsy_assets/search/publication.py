@@ -1,11 +1,11 @@
-"""Which version of each segment can be published now."""
+"""Which version of each segment can be published now, and which encoders the corpus must go on having."""
 
 from collections.abc import Collection, Iterable
 
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.search.rows import latest_rows
 from etsy_assets.search.segments import built_segment
-from etsy_assets.search.snapshots import current_snapshot
+from etsy_assets.search.snapshots import Snapshot, current_snapshot
 from etsy_assets.storage import Home
 
 
@@ -30,6 +30,19 @@ def publishable_segments(
         if segment in published:
             chosen[segment] = published[segment]
     return chosen, waiting
+
+
+def required_encoders(
+    snapshot: Snapshot | None, encoders: Collection[str], text_encoders: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Those encoders, and text encoders, without which nothing may be published: what the snapshot has.
+
+    One that it does not have is still being added, and must not keep anything from being searched. All are required
+    before the first snapshot, and when it has none of them.
+    """
+    images = [name for name in encoders if snapshot and name in snapshot.encoders]
+    texts = [name for name in text_encoders if snapshot and name in snapshot.text_encoders]
+    return (images, texts) if images else (list(encoders), list(text_encoders))
 
 
 def missing_indexes(

@@ -100,7 +100,7 @@ class QueryEmbedder:
         if rows.size == 0:
             raise BadQuery(
                 f"Listing {listing_id} is not among the {corpus.snapshot.counts.listings} listings of the snapshot "
-                f"{corpus.version}: give the id of one that is, such as {int(corpus.listings[0])}."
+                f"{corpus.version}: give the id of one that is, such as {corpus.example_listing}."
             )
         primary = self._primary_image(listing_id) if self._primary_image else None
         matching = rows[corpus.image_ids[rows] == primary] if primary is not None else rows[:0]

@@ -1,6 +1,6 @@
 """One segment as a whole: what was built for a version of its rows, and whether it is sound."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from etsy_assets.errors import CorruptArtifact
@@ -17,13 +17,35 @@ from etsy_assets.search.manifests import (
 )
 from etsy_assets.storage import Home
 
+DEAD_ROWS_ASSET = "search_snapshot"
+FileKey = tuple[str, str, str]
+"""(segment, file name, sha256): one file with one content."""
+
+
+class DeadRows(Manifest):
+    """Rows of a segment whose images are no longer to be had: not to be returned, and not to be counted.
+
+    rows: how many; listings: those of them all of whose images are dead. tombstones: a hash of the images that were
+    looked for, which may be more than the segment holds. file: with the columns row, listing_id and image_id.
+    """
+
+    file: str
+    rows: int
+    listings: int
+    tombstones: str
+    stamp: FileStamp
+
 
 class Segment(Manifest):
-    """One version of a segment with every index over it. `indexes` is by encoder, `text_indexes` by text encoder."""
+    """One version of a segment with every index over it. `indexes` is by encoder, `text_indexes` by text encoder.
+
+    dead: None while no image of its batches is dead.
+    """
 
     rows: RowsManifest
     indexes: dict[str, IndexManifest]
     text_indexes: dict[str, IndexManifest]
+    dead: DeadRows | None = None
 
     @property
     def name(self) -> str:
@@ -33,9 +55,22 @@ class Segment(Manifest):
         return home.segment(self.rows.segment, self.rows.version)
 
     @property
-    def key(self) -> tuple[tuple[str, str, str], ...]:
+    def key(self) -> tuple[FileKey, ...]:
         """Which bytes this is. Two segments of the same key are the same, whatever snapshot they stand in."""
-        return tuple((self.name, name, stamp.sha256) for name, stamp, _ in self.files())
+        return (
+            *((self.name, name, stamp.sha256) for name, stamp, _ in self.files()),
+            *((self.name, codebook.file, codebook.stamp.sha256) for codebook in self.codebooks),
+        )
+
+    @property
+    def built_key(self) -> tuple[FileKey, ...]:
+        """The key without the dead rows: which rows and indexes these are."""
+        return self.model_copy(update={"dead": None}).key
+
+    @property
+    def dead_share(self) -> float:
+        """How much of the segment is dead, 0 to 1."""
+        return self.dead.rows / self.rows.rows if self.dead and self.rows.rows else 0.0
 
     def files(self) -> Iterator[tuple[str, FileStamp, str]]:
         """Each of its files: the name in the segment's folder, its bytes, and the asset that makes it."""
@@ -43,6 +78,8 @@ class Segment(Manifest):
         for prefix, indexes in (("", self.indexes), ("text_", self.text_indexes)):
             for encoder, index in indexes.items():
                 yield from ((name, stamp, index_asset(prefix + encoder)) for name, stamp in index.files.items())
+        if self.dead:
+            yield self.dead.file, self.dead.stamp, DEAD_ROWS_ASSET
 
     @property
     def codebooks(self) -> tuple[CodebookManifest, ...]:
@@ -50,13 +87,19 @@ class Segment(Manifest):
         indexes = (*self.indexes.values(), *self.text_indexes.values())
         return tuple(index.codebook for index in indexes if index.codebook is not None)
 
-    def problems(self, home: Home, checksum: bool = True) -> Iterator[str]:
-        """One sentence for each file that is missing or damaged, naming it and how to build it again."""
+    def problems(self, home: Home, checksum: bool = True, known: Collection[FileKey] = ()) -> Iterator[str]:
+        """One sentence for each file that is missing or damaged, naming it and how to build it again.
+
+        known: files whose bytes are not read, because they were when they became part of the corpus.
+        """
         for name, stamp, asset in self.files():
-            if problem := stamp.problem(self.folder(home) / name, checksum):
-                yield f"{problem}: materialize {asset} for {self.name} to build it again."
+            read = checksum and (self.name, name, stamp.sha256) not in known
+            if problem := stamp.problem(self.folder(home) / name, read):
+                partition = "" if asset == DEAD_ROWS_ASSET else f" for {self.name}"
+                yield f"{problem}: materialize {asset}{partition} to build it again."
         for codebook in self.codebooks:
-            if problem := codebook.stamp.problem(home.root / codebook.file, checksum):
+            read = checksum and (self.name, codebook.file, codebook.stamp.sha256) not in known
+            if problem := codebook.stamp.problem(home.root / codebook.file, read):
                 yield f"{problem}: {codebook_remedy(codebook)}."
 
     def uneven(self) -> Iterator[str]:

@@ -8,12 +8,16 @@ from etsy_assets.automation.decisions import (
     Debounce,
     batches_to_repair,
     batches_to_request,
+    newest_joining,
     publishing_step,
     segment_batches,
     segment_of,
+    segments_to_compact,
     segments_to_index,
     settled,
     snapshot_is_behind,
+    unpublished,
+    with_batches,
 )
 from etsy_assets.catalog.batches import batch_key
 
@@ -110,8 +114,48 @@ def test_repairs_are_requested_oldest_first_with_the_number_of_the_try() -> None
 def test_only_segments_with_newer_embeddings_are_indexed_again() -> None:
     embedded = {"batch-000000": 10, "batch-000001": 30, "batch-000002": 20, "batch-000004": 5}
     covered = {"segment-0000": 29, "segment-0001": 21}
-    assert segments_to_index(embedded, covered, 2) == {"segment-0000": 30, "segment-0002": 5}
-    assert segments_to_index(embedded, {"segment-0000": 31, "segment-0001": 21, "segment-0002": 6}, 2) == {}
+    up_to_date = {"segment-0000": 31, "segment-0001": 21, "segment-0002": 6}
+    assert segments_to_index([(embedded, covered)], 2) == {"segment-0000": 30, "segment-0002": 5}
+    assert segments_to_index([(embedded, up_to_date)], 2) == {}
+
+
+def test_one_asset_that_is_behind_makes_its_segment_stale() -> None:
+    first = ({"batch-000000": 10, "batch-000002": 11}, {"segment-0000": 15, "segment-0001": 15})
+    second = ({"batch-000000": 20, "batch-000002": 21}, {"segment-0000": 25, "segment-0001": 15})
+    assert segments_to_index([first, second], 2) == {"segment-0001": 21}
+
+
+def test_a_segment_is_compacted_past_a_share_of_dead_rows() -> None:
+    shares = {"segment-0000": 0.2, "segment-0001": 0.21, "segment-0002": 0.0, "segment-0003": 1.0}
+    assert segments_to_compact(shares, 0.2) == ["segment-0001", "segment-0003"]
+    assert segments_to_compact(shares, 1) == []
+    assert segments_to_compact({}, 0) == []
+
+
+def test_a_new_index_joins_once_it_covers_every_published_segment() -> None:
+    published = ["segment-0000", "segment-0001"]
+    partly, wholly = {"segment-0000": 9}, {"segment-0000": 5, "segment-0001": 7, "segment-0002": 6}
+    assert newest_joining(published, {"new": partly}) == 0
+    assert newest_joining(published, {"new": partly, "newer": wholly}) == 7
+    assert newest_joining([], {"new": {}}) == 0
+
+
+def test_a_segment_is_left_out_when_all_its_batches_are_retired() -> None:
+    segments = ["segment-0000", "segment-0001", "segment-0002"]
+    assert with_batches(segments, ["batch-000001", "batch-000004"], 2) == ["segment-0000", "segment-0002"]
+
+
+def test_what_waits_to_be_published_has_another_name_with_every_newer_event_and_tombstone() -> None:
+    waiting = [
+        unpublished({}, None),
+        unpublished({"segment-0000": 3}, None),
+        unpublished({"segment-0000": 3, "segment-0001": 5}, None),
+        unpublished({"segment-0000": 3}, "1 listings gone"),
+        unpublished({}, "1 listings gone"),
+        unpublished({}, ""),
+    ]
+    assert len(set(waiting)) == len(waiting)
+    assert [bool(name) for name in waiting] == [False, True, True, True, True, True]
 
 
 @given(
@@ -130,7 +174,7 @@ def test_the_debounce_waits_for_quiet_but_never_longer_than_longest(
         if new or since is None:
             event, last_event_seen = event + 1, now
             since = now if since is None else since
-        ready, memory = settled(memory, event, now, quiet, longest)
+        ready, memory = settled(memory, str(event), now, quiet, longest)
         waited = now - since
         assert ready == (now - last_event_seen >= quiet or waited >= longest)
         if ready:
@@ -141,13 +185,13 @@ def test_ten_batches_in_a_row_cost_one_publish() -> None:
     memory, published = Debounce(), 0
     for second in range(0, 300, 15):
         event = min(second // 15, 10) + 1
-        ready, memory = settled(memory, event if not published else 0, second, quiet=20, longest=3600)
+        ready, memory = settled(memory, str(event) if not published else "", second, quiet=20, longest=3600)
         published += ready
     assert published == 1
 
 
 def test_nothing_waits_while_there_is_nothing_new() -> None:
-    ready, memory = settled(Debounce(event=5, seen_at=1.0, waiting_since=1.0), 0, 1e9, quiet=1, longest=1)
+    ready, memory = settled(Debounce(event="5", seen_at=1.0, waiting_since=1.0), "", 1e9, quiet=1, longest=1)
     assert (ready, memory) == (False, Debounce())
 
 
@@ -179,9 +223,9 @@ class Publisher:
     def tick(self) -> bool:
         """Returns whether anything was requested."""
         step = publishing_step(
-            segments_to_index(self.embedded, self.covered, 2),
+            segments_to_index([(self.embedded, self.covered)], 2),
             set(self.runs) - {"snapshot"},
-            snapshot_is_behind(self.indexed, self.snapshot_covered),
+            snapshot_is_behind(max(self.indexed.values(), default=0), self.snapshot_covered),
             "snapshot" in self.runs,
             limit=50,
         )

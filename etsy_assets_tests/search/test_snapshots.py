@@ -1,15 +1,19 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from etsy_assets.errors import ConfigurationError, CorruptArtifact
+from etsy_assets.errors import ConfigurationError, CorruptArtifact, PassingFault
 from etsy_assets.search.indexes import build_index
+from etsy_assets.search.publish_lock import publishing
 from etsy_assets.search.snapshots import (
     Snapshot,
     current_snapshot,
     make_current,
     publish,
+    publish_alone,
     published_versions,
     read_snapshot,
     write_snapshot,
@@ -30,7 +34,13 @@ def test_a_snapshot_says_what_it_holds(home: Home, published: Snapshot) -> None:
     snapshot = published
 
     assert current_snapshot(home) == snapshot
-    assert snapshot.counts.model_dump() == {"segments": 2, "batches": 3, "listings": 9, "images": 11}
+    assert snapshot.counts.model_dump() == {
+        "segments": 2,
+        "batches": 3,
+        "listings": 9,
+        "images": 11,
+        "dead_images": 0,
+    }
     assert snapshot.batches == {"batch-000000", "batch-000001", "batch-000002"}
     assert {name: encoder.dimension for name, encoder in snapshot.encoders.items()} == {"coarse": 12, "fine": 48}
     assert set(snapshot.text_encoders) == {"coarse", "fine"}
@@ -152,6 +162,90 @@ def test_a_damaged_new_file_is_not_published(home: Home) -> None:
     with pytest.raises(CorruptArtifact, match=path.name):
         publish(home, versions)
     assert current_snapshot(home) is None
+
+
+def test_damage_to_what_is_published_already_holds_up_no_other_segment(home: Home, published: Snapshot) -> None:
+    (path,) = home.segment("segment-0000", published.segment_versions["segment-0000"]).glob("fine.*.f16")
+    path.unlink()
+    version = build_segment(home, "segment-0001", {"batch-000002": [photo(31, "red")]})
+
+    newer = publish(home, {**published.segment_versions, "segment-0001": version})
+
+    assert newer.segment_versions["segment-0001"] == version
+    assert next(newer.segments[0].problems(home)).startswith(f"{path} is missing")
+
+
+def test_an_encoder_that_is_being_added_is_left_out_until_it_covers_every_segment(home: Home) -> None:
+    versions = {
+        name: build_segment(home, name, batches, [ENCODERS["coarse"]]) for name, batches in TWO_SEGMENTS.items()
+    }
+    publish(home, versions)
+    build_segment(home, "segment-0000", TWO_SEGMENTS["segment-0000"], [FINE])
+    new = build_segment(home, "segment-0002", {"batch-000004": [photo(51, "white")]})
+
+    with publishing(home):
+        midway = publish_alone(home, {**versions, "segment-0002": new})
+
+    assert set(midway.snapshot.encoders) == {"coarse"}
+    assert "index/fine covers 2 of 3 segments and not segment-0001" in midway.left_out["fine"]
+    assert "text_index/fine covers 2 of 3 segments" in midway.left_out["text_fine"]
+    build_segment(home, "segment-0001", TWO_SEGMENTS["segment-0001"], [FINE])
+    assert set(publish(home, {**versions, "segment-0002": new}).encoders) == {"coarse", "fine"}
+
+
+def test_an_encoder_that_is_published_is_not_lost_for_a_segment_that_lacks_it(home: Home, published: Snapshot) -> None:
+    new = build_segment(home, "segment-0002", {"batch-000004": [photo(51, "white")]}, [ENCODERS["coarse"]])
+
+    with pytest.raises(ConfigurationError, match="index/fine covers 2 of 3 segments and not segment-0002"):
+        publish(home, {**published.segment_versions, "segment-0002": new})
+
+    assert current_snapshot(home) == published
+
+
+def test_a_snapshot_that_an_earlier_version_of_the_code_published_is_still_read(
+    home: Home, published: Snapshot
+) -> None:
+    path = home.snapshots / f"{published.version}.json"
+    content = json.loads(path.read_text())
+    del content["tombstones"], content["counts"]["dead_images"]
+    for segment in content["segments"]:
+        del segment["dead"]
+    path.write_text(json.dumps(content))
+
+    assert current_snapshot(home) == published
+
+
+def test_a_publisher_waits_for_the_one_before_it_and_publishes_on_top_of_it(home: Home, published: Snapshot) -> None:
+    """Each adds a segment of its own to what it finds published, all at the same time."""
+    new = {
+        f"segment-{number:04d}": build_segment(
+            home, f"segment-{number:04d}", {f"batch-{number:06d}": [photo(100 + number, "blue")]}
+        )
+        for number in range(10, 18)
+    }
+    start = threading.Barrier(len(new))
+
+    def add(segment: str) -> Snapshot:
+        start.wait()
+        with publishing(home):
+            return publish_alone(home, {**current_snapshot(home).segment_versions, segment: new[segment]}).snapshot
+
+    with ThreadPoolExecutor(len(new)) as publishers:
+        snapshots = list(publishers.map(add, new))
+
+    newest = current_snapshot(home)
+    assert newest.segment_versions == {**published.segment_versions, **new}
+    assert newest == max(snapshots, key=lambda snapshot: snapshot.version)
+    assert sorted(snapshot.counts.segments for snapshot in snapshots) == list(range(3, 11))
+    assert not (home.snapshots / ".publish.lock").exists()
+
+
+def test_a_publisher_that_is_kept_waiting_too_long_says_so(
+    home: Home, published: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etsy_assets.search.publish_lock.PUBLISH_WAIT_SECONDS", 0)
+    with publishing(home), pytest.raises(PassingFault, match=f"Another process is publishing to {home.snapshots}"):
+        publish(home, published.segment_versions)
 
 
 def test_publishing_nothing_is_refused(home: Home) -> None:
