@@ -4,6 +4,7 @@ The embeddings of a batch may hold more images than the rows ask for. What they 
 made from other bytes than the cutout that the row names: then nothing is written.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,8 @@ def _build(
 
 def _store(folder: Path, name: str, suffix: str, write: Callable[[Path], None]) -> Path:
     """Writes a file and names it by its content. A sound file of that name stays, a damaged one is replaced."""
-    partial = folder / f".{name}.{suffix}.partial"
+    # With the process in its name, for two runs may build the same index at once.
+    partial = folder / f".{name}.{suffix}.{os.getpid()}.partial"
     with atomic_path(partial) as temporary:
         write(temporary)
     digest = sha256_file(partial)

@@ -7,7 +7,8 @@ imported once. Answers each with {"signal", "writes"}: what ended it, 0 if nothi
 
 last_write: it is killed when it is about to make this write below the home; a write is whatever changes what is on the
 disk: opening to write, flushing, renaming, removing, making a folder, locking. largest_file: no file may become larger
-than so many bytes, and the write that would make one is torn there. This tears the files that C++ code writes, too. 0 = never.
+than so many bytes, and the write that would make one is torn there; so files that C++ code writes are torn, too.
+0 = never.
 """
 
 import fcntl
@@ -46,7 +47,7 @@ class Writes:
         match event, arguments:
             case "open", (path, _, flags) if flags & _TO_WRITE and self._is_below(path):
                 self._one_more()
-            case ("os.rename" | "os.remove" | "os.mkdir" | "os.rmdir" | "os.truncate" | "os.link"), (path, *_):
+            case (("os.rename" | "os.remove" | "os.mkdir" | "os.rmdir" | "os.truncate" | "os.link"), (path, *_)):
                 if self._is_below(path):
                     self._one_more()
             case "fcntl.flock", (_, operation) if operation != fcntl.LOCK_UN:

@@ -28,7 +28,7 @@ from etsy_assets.storage import Home
 
 BATCH_IMAGES = 1000
 IMAGES_PER_LISTING = 2
-LARGEST_CORPUS = 8 * BATCH_IMAGES
+LARGEST_CORPUS = 9 * BATCH_IMAGES
 DIMENSION, LATENT, CLUSTERS = 48, 12, 100
 
 
@@ -161,17 +161,20 @@ def search_for(engine: SearchEngine, number: int, k: int = 3) -> SearchResult:
     return engine.search(Query(QueryKind.image, f"image {number}", image=picture(number)), SearchOptions(k=k))
 
 
-def wrong_in(result: SearchResult, number: int) -> list[str]:
-    """What an answer to the search for an image says that is not so: each match is held against its own vectors."""
+def wrong_in(result: SearchResult, number: int, *, first: bool = True) -> list[str]:
+    """What an answer to the search for an image says that is not so: each match is held against its own vectors.
+
+    first: the corpus holds the image itself, so it must be the first match.
+    """
     wrong = []
-    if (result.matches[0].listing_id, result.matches[0].image_id) != (listing_of(number), image_of(number)):
+    if first and result.matches[0].image_id != image_of(number):
         wrong.append(f"image {image_of(number)} finds {result.matches[0].image_id} first")
     for match in result.matches:
         if listing_of(number_of_image(match.image_id)) != match.listing_id:
             wrong.append(f"image {match.image_id} is said to be of listing {match.listing_id}")
         # Each encoder's similarity is that of the image of the listing which this encoder likes best.
-        first = (match.listing_id - 1) * IMAGES_PER_LISTING
-        siblings = range(first, first + IMAGES_PER_LISTING)
+        primary = (match.listing_id - 1) * IMAGES_PER_LISTING
+        siblings = range(primary, primary + IMAGES_PER_LISTING)
         for name, encoder in ENCODERS.items():
             cosines = encoder.vectors(siblings).astype(np.float32) @ encoder.vectors([number])[0].astype(np.float32)
             if abs(cosines.max() - match.similarities[name]) > 0.001:
@@ -179,19 +182,19 @@ def wrong_in(result: SearchResult, number: int) -> list[str]:
     return wrong
 
 
-def faults_of(home: Home, sample: int = 3) -> list[str]:
+def faults_of(home: Home, sample: int = 24) -> list[str]:
     """What is wrong with the current snapshot: files against checksums, and answers against what is known of them."""
     snapshot = current_snapshot(home)
     assert snapshot is not None
     faults = [
-        problem for name, version in snapshot.segment_versions.items() for problem in verify_segment(home, name, version)
+        problem
+        for name, version in snapshot.segment_versions.items()
+        for problem in verify_segment(home, name, version)
     ]
-    Corpus.open(home, snapshot, verify=True)
+    corpus = Corpus.open(home, snapshot, verify=True)
     engine = SearchEngine(home, ENCODERS.__getitem__)
-    for batch in sorted(snapshot.batches):
-        (numbers,) = numbers_in([int(batch.removeprefix("batch-"))]).values()
-        for number in np.random.default_rng(4).choice(numbers, sample, replace=False).tolist():
-            result = search_for(engine, number)
-            assert result.snapshot == snapshot.version
-            faults += wrong_in(result, number)
+    for image_id in np.random.default_rng(4).choice(corpus.image_ids, sample, replace=False).tolist():
+        result = search_for(engine, number_of_image(image_id))
+        assert result.snapshot == snapshot.version
+        faults += wrong_in(result, number_of_image(image_id))
     return faults
