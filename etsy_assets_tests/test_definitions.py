@@ -184,7 +184,7 @@ def test_every_field_that_a_person_can_set_has_a_default_and_a_description(confi
 def test_a_search_asks_for_these() -> None:
     assert set(SearchConfig.model_fields) == {
         *("image_path", "image_url", "listing_id", "text"),
-        *("k", "per_encoder", "method", "encoders", "weights"),
+        *("k", "per_encoder", "method", "encoders", "weights", "score_all"),
     }
     assert SearchConfig().method is FusionMethod.zscore
 

@@ -122,13 +122,28 @@ def index_manifest_path(home: Home, segment: str, version: str, name: str) -> Pa
 
 
 def read_rows_manifest(home: Home, segment: str, version: str) -> RowsManifest:
+    """Raises CorruptArtifact when it can't be read, or is that of other rows."""
+    path = rows_manifest_path(home, segment, version)
     remedy = f"materialize segment_rows for {segment} to write it again"
-    return RowsManifest.read(rows_manifest_path(home, segment, version), remedy)
+    manifest = RowsManifest.read(path, remedy)
+    if (manifest.segment, manifest.version) != (segment, version):
+        raise CorruptArtifact(f"{path} is that of {manifest.segment}, version {manifest.version}: {remedy}.")
+    return manifest
 
 
 def read_index_manifest(home: Home, segment: str, version: str, name: str) -> IndexManifest:
+    """Raises CorruptArtifact when it can't be read, or is that of another index or of other rows.
+
+    Or a manifest in the place of another encoder's would have that one's vectors searched under this name.
+    """
+    path = index_manifest_path(home, segment, version, name)
     remedy = f"materialize {index_asset(name)} for {segment} to build it again"
-    return IndexManifest.read(index_manifest_path(home, segment, version, name), remedy)
+    manifest = IndexManifest.read(path, remedy)
+    if manifest.rows_version != version or not all(file.startswith(f"{name}.") for file in manifest.files):
+        raise CorruptArtifact(
+            f"{path} is that of {', '.join(manifest.files)} over version {manifest.rows_version}: {remedy}."
+        )
+    return manifest
 
 
 def index_asset(name: str) -> str:

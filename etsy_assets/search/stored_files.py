@@ -1,5 +1,6 @@
 """Files that are named by their content, so that a name never comes to mean other bytes."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ def store_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path
 
     Raises ConfigurationError when the disk is full.
     """
-    partial = folder / f".{name}.{suffix}.partial"
+    # With the process in its name, for two runs may build the same index at once.
+    partial = folder / f".{name}.{suffix}.{os.getpid()}.partial"
     with atomic_path(partial) as temporary:
         write(temporary)
     stamp = FileStamp.of(partial)

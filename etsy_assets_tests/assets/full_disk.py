@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 ENOUGH = 64 << 20
+PAGE = 4096
 
 
 @contextmanager
@@ -29,13 +31,41 @@ def nearly_full(folder: Path, size: int) -> Iterator[Callable[[], None]]:
         yield free
 
 
+@contextmanager
+def copied_to_a_small_disk(source: Path, finished: Path, share: float, folder: Path) -> Iterator[Callable[[], None]]:
+    """A copy of `source` at `folder`, where there is room for a share of what `finished` holds beyond it.
+
+    Yields what frees the disk.
+    """
+    folder.mkdir()
+    if not mounted(folder, f"size={ENOUGH}"):
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        with failing_writes(folder, int(_between(share, source, finished, 1))) as free:
+            yield free
+        return
+    try:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        remount(folder, int(_between(share, source, finished, PAGE)))
+        yield lambda: remount(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _between(share: float, source: Path, finished: Path, block: int) -> float:
+    before, after = (
+        sum(-(-path.stat().st_size // block) * block for path in folder.rglob("*") if path.is_file())
+        for folder in (source, finished)
+    )
+    return before + share * (after - before)
+
+
 def mounted(folder: Path, options: str) -> bool:
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     return os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def remount(folder: Path) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={ENOUGH}", str(folder)], check=True)
+def remount(folder: Path, size: int = ENOUGH) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
 
 
 @contextmanager
