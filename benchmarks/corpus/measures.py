@@ -58,7 +58,7 @@ def publishing(bench: Bench) -> None:
     publish(home, bench.built.versions)
     discard_open_segment(home, keep=almost_full)
     medians = [statistics.median(own) for own in seconds]
-    rows = [len(versions) * layout.segment_batches * BATCH_ROWS for versions in sizes]
+    rows = [sum(len(layout.sealed[segment]) for segment in versions) * BATCH_ROWS for versions in sizes]
     bench.report.add(
         at_most(
             f"{bench.kind}: publish 1,000 new images",
