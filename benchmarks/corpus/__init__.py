@@ -1,0 +1,1 @@
+"""The search corpus at scale: see benchmarks/corpus/__main__.py."""
