@@ -71,6 +71,8 @@ def train_codebook(home: Home, name: str, kind: IndexKind, fingerprint: str, mat
     """Trains on evenly spaced rows of a segment's matrix, and stores what was learnt as codebooks/<name>/<hash>.*."""
     import faiss
 
+    from etsy_assets.search.faiss_index import write_index
+
     rows, dimension = matrix.shape
     taken = np.linspace(0, rows - 1, min(rows, _MAX_TRAINING_ROWS)).round().astype(np.int64)
     rotation = faiss.RandomRotationMatrix(dimension, dimension)
@@ -82,7 +84,7 @@ def train_codebook(home: Home, name: str, kind: IndexKind, fingerprint: str, mat
     template.train(rotation.apply(as_float32(matrix[taken])))
     whole = faiss.IndexPreTransform(rotation, template)
     folder = home.codebooks(name)
-    stored = store_by_content(folder, "", "faiss", lambda path: faiss.write_index(whole, str(path)))
+    stored = store_by_content(folder, "", "faiss", lambda path: write_index(whole, path))
     manifest = CodebookManifest(
         name=name,
         number=1 + len(list(folder.glob("*.json"))),

@@ -16,6 +16,7 @@ from PIL import Image
 from etsy_assets.encoders.embeddings import Embeddings, TextEmbeddings, write_embeddings, write_text_embeddings
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.engine import SearchEngine
+from etsy_assets.search.index_policy import IndexPolicy
 from etsy_assets.search.indexes import build_index, build_text_index
 from etsy_assets.search.options import SearchOptions
 from etsy_assets.search.publication import published_versions_of_segments
@@ -54,6 +55,9 @@ class VectorEncoder:
 
 ENCODERS = {encoder.name: encoder for encoder in (VectorEncoder("oak", 1), VectorEncoder("pine", 2))}
 TEXT_ENCODER = ENCODERS["oak"]
+
+# Room for a flat index of a hundred vectors, for one of eight bits of the texts, and for one bit of each image.
+POLICY = IndexPolicy(memory_mb=0.14)
 
 SEALED, OPEN = "segment-0000", "segment-0001"
 # A fifth thousand of rows lets a codebook have twice the lists, so the new batch has one trained where there are any.
@@ -135,8 +139,8 @@ def build_segment(home: Home, segment: str, batches: Mapping[str, Iterable[int]]
     }
     version = build_segment_rows(home, segment, rows).version
     for encoder in ENCODERS:
-        build_index(home, segment, version, encoder)
-    build_text_index(home, segment, version, TEXT_ENCODER.name)
+        build_index(home, segment, version, encoder, POLICY)
+    build_text_index(home, segment, version, TEXT_ENCODER.name, POLICY)
     return version
 
 
