@@ -52,8 +52,9 @@ class IndexBuilder:
         """
         passed_over: dict[IndexKind, float] = {}
         for kind, codebook in self._choices():
-            index = fill_index(kind, self.matrix, codebook, self.segment, self._start(earlier, kind, codebook))
-            tuned = self._tune(kind, index, codebook)
+            start = self._start(earlier, kind, codebook)
+            index = fill_index(kind, self.matrix, codebook, self.segment, start)
+            tuned = self._tune(kind, index, codebook, earlier.manifest.effort if earlier and start is not None else 1)
             if tuned.recall >= self.policy.target_recall:
                 return BuiltIndex(
                     index,
@@ -86,12 +87,11 @@ class IndexBuilder:
             return None
         return read_index(earlier.path)
 
-    def _tune(self, kind: IndexKind, index: Any, codebook: Codebook | None) -> Tuned:
+    def _tune(self, kind: IndexKind, index: Any, codebook: Codebook | None, least: int) -> Tuned:
         if kind is IndexKind.FLAT:
             return Tuned(0, 1.0)
-        return tune(
-            kind, index, codebook, self._truth, self.policy.target_recall, first_id(self.segment) if codebook else 0
-        )
+        first = first_id(self.segment) if codebook else 0
+        return tune(kind, index, codebook, self._truth, self.policy.target_recall, first, least)
 
     @cached_property
     def _truth(self) -> Truth:

@@ -4,7 +4,6 @@ The embeddings of a batch may hold more images than the rows ask for. What they 
 made from other bytes than the cutout that the row names: then nothing is written.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +75,7 @@ def _image_blocks(home: Home, rows: SegmentRows, encoder: str) -> Iterator[_Bloc
         found = read_embeddings(path)
         keys = list(zip(found.listing_ids.tolist(), found.image_ids.tolist(), strict=True))
         place = {key: number for number, key in enumerate(keys)}
-        wanted = [(int(rows.listing_ids[row]), int(rows.image_ids[row])) for row in members]
+        wanted = list(zip(rows.listing_ids[members].tolist(), rows.image_ids[members].tolist(), strict=True))
         if missing := [key for key in wanted if key not in place]:
             listing_id, image_id = missing[0]
             raise CorruptArtifact(
@@ -84,12 +83,15 @@ def _image_blocks(home: Home, rows: SegmentRows, encoder: str) -> Iterator[_Bloc
                 f"({len(missing)} of {len(wanted)} are missing): {remedy} again."
             )
         taken = [place[key] for key in wanted]
-        for row, number in zip(members, taken, strict=True):
-            if found.source_sha256[number].tobytes().hex() != rows.cutout_sha256[row]:
-                raise CorruptArtifact(
-                    f"embeddings/{encoder} of {batch} has image {rows.image_ids[row]} of listing "
-                    f"{rows.listing_ids[row]} from another cutout than the one stored now: {remedy} again."
-                )
+        stored = bytes.fromhex("".join(rows.cutout_sha256[row] for row in members))
+        made_from = found.source_sha256[taken]
+        other = (made_from != np.frombuffer(stored, dtype=np.uint8).reshape(made_from.shape)).any(axis=1)
+        if other.any():
+            listing_id, image_id = wanted[int(np.argmax(other))]
+            raise CorruptArtifact(
+                f"embeddings/{encoder} of {batch} has image {image_id} of listing {listing_id} from another cutout "
+                f"than the one stored now: {remedy} again."
+            )
         yield _block(found, encoder, batch, path, taken)
 
 
@@ -207,21 +209,21 @@ def _sound(home: Home, folder: Path, manifest: IndexManifest, policy: IndexPolic
 
 
 def _earlier(home: Home, rows: RowsManifest, name: str, fingerprint: str, matrix: Matrix) -> EarlierIndex | None:
-    """The index of another version of the segment over the longest run of the first rows of this very matrix.
-
-    That it is the same rows is known by the checksum of their vectors, which also says that the file is sound.
-    """
+    """The sound index of another version of the segment over the longest run of the first rows of this very matrix."""
     found = []
     for path in (home.segments / rows.segment).glob(f"*/{name}.json"):
         try:
             manifest = IndexManifest.read(path, "it is not needed here")
         except CorruptArtifact:
             continue
-        if manifest.fingerprint == fingerprint and 0 < manifest.rows <= matrix.shape[0]:
+        if (manifest.fingerprint, manifest.dimension) == (fingerprint, matrix.shape[1]) and manifest.rows <= len(
+            matrix
+        ):
             found.append((manifest.rows, path.parent, manifest))
     for count, folder, manifest in sorted(found, key=lambda item: item[0], reverse=True):
-        index, stamp = folder / manifest.index, manifest.files[manifest.index]
-        digest = hashlib.sha256(matrix[:count].data).hexdigest()
-        if manifest.files[manifest.matrix].sha256 == digest and stamp.problem(index) is None:
+        index, vectors = folder / manifest.index, folder / manifest.matrix
+        if manifest.files[index.name].problem(index) or manifest.files[vectors.name].problem(vectors, checksum=False):
+            continue
+        if np.array_equal(open_matrix(vectors, count, manifest.dimension), matrix[:count]):
             return EarlierIndex(manifest, index)
     return None

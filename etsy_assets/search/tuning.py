@@ -15,7 +15,7 @@ from etsy_assets.search.index_policy import IndexKind
 from etsy_assets.search.matrix import CHUNK_ROWS, Matrix, as_float32
 from etsy_assets.search.searchers import search_parameters
 
-_QUERIES = 128
+_QUERIES = 64
 _NEIGHBOURS = 10
 _CANDIDATES = 100
 """Taken from the codes and re-scored: what a search with the default depth does."""
@@ -70,12 +70,18 @@ def exact_neighbours(matrix: Matrix) -> Truth:
     return Truth(queries, similarities, bounds, neighbours)
 
 
-def tune(kind: IndexKind, index: Any, codebook: Codebook | None, truth: Truth, target: float, first_id: int) -> Tuned:
-    """Doubles the effort until the target recall is reached. first_id: the id of row 0 in the index."""
+def tune(
+    kind: IndexKind, index: Any, codebook: Codebook | None, truth: Truth, target: float, first_id: int, least: int = 1
+) -> Tuned:
+    """Doubles the effort until the target recall is reached. first_id: the id of row 0 in the index.
+
+    least: the effort to begin with, when some is known to be needed.
+    """
     if kind is IndexKind.FLAT:
         return Tuned(0, 1.0)
     queries = truth.queries if codebook is None else codebook.rotated(truth.queries)
-    effort, most = (_CANDIDATES, _MOST_NEIGHBOURS_KEPT) if kind is IndexKind.HNSW else (1, index.nlist)
+    first, most = (_CANDIDATES, _MOST_NEIGHBOURS_KEPT) if kind is IndexKind.HNSW else (1, index.nlist)
+    effort = max(first, least)
     while True:
         # A query finds itself, which is no neighbour.
         _, ids = index.search(queries, _CANDIDATES + 1, params=search_parameters(kind, effort))

@@ -90,7 +90,7 @@ def test_a_new_batch_extends_the_index_to_what_building_it_whole_gives(home: Hom
         path.unlink()
     whole = index_batches(other, "segment-0000", batches, policy)
 
-    assert extended == whole
+    assert (extended.files, extended.codebook, extended.kind) == (whole.files, whole.codebook, whole.kind)
     assert not verify_segment(home, "segment-0000", extended.rows_version)
 
 
