@@ -14,7 +14,7 @@ from etsy_assets.encoders.registry import EncoderSpec
 from etsy_assets.errors import ConfigurationError, CorruptArtifact
 from etsy_assets.partitions import index_segments
 from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
-from etsy_assets.search.batches import NotReady, searchable_images
+from etsy_assets.search.batches import Asked, NotReady, searchable_images
 from etsy_assets.search.index_policy import IndexPolicy
 from etsy_assets.search.indexes import build_index, build_text_index
 from etsy_assets.search.manifests import IndexManifest, RowsManifest
@@ -78,12 +78,18 @@ def make_segment_rows(specs: Sequence[EncoderSpec], batches_per_segment: int) ->
         rows: list[RowsManifest] = []
         skipped: list[NotReady] = []
         needed, needed_texts = required_encoders(readable_current(home_folder.paths), encoders, text_encoders)
+        asked = Asked(
+            needed,
+            needed_texts,
+            joining=[name for name in encoders if name not in needed],
+            joining_texts=[name for name in text_encoders if name not in needed_texts],
+        )
         with failing_clearly(), catalog_database.open() as catalog:
             for segment in context.partition_keys:
                 ready = {}
                 for batch in segment_batches(segment, catalog.batch_keys(), batches_per_segment):
                     live = {(image.listing_id, image.image_id) for image in catalog.images(batch)}
-                    found = searchable_images(home_folder.paths, batch, live, needed, needed_texts)
+                    found = searchable_images(home_folder.paths, batch, live, asked)
                     if isinstance(found, NotReady):
                         context.log.warning("%s is skipped: %s", batch, found.reason)
                         skipped.append(found)

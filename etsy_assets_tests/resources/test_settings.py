@@ -74,3 +74,15 @@ def test_a_size_that_is_no_positive_whole_number_is_refused_with_its_value(text:
     with pytest.raises(ConfigurationError) as refusal:
         Settings.from_environment({"ETSY_ASSETS_BATCH_SIZE": text})
     assert f'ETSY_ASSETS_BATCH_SIZE is "{text}"' in str(refusal.value)
+
+
+def test_a_share_is_a_number_from_0_to_1() -> None:
+    assert Settings.from_environment({}).compact_share == 0.2
+    for text, share in {"0": 0.0, "1": 1.0, "0.05": 0.05, ".5": 0.5, "1.0": 1.0}.items():
+        assert Settings.from_environment({"ETSY_ASSETS_COMPACT_SHARE": text}).compact_share == share
+
+
+@pytest.mark.parametrize("text", ["1.01", "20%", "-0.1", "nan", "", "1e-3", "0,2", "2"])
+def test_a_share_of_another_form_is_refused_with_its_value(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=f'ETSY_ASSETS_COMPACT_SHARE is "{text}"; set it to a number from 0'):
+        Settings.from_environment({"ETSY_ASSETS_COMPACT_SHARE": text})
