@@ -7,10 +7,12 @@ one, and never a mixture.
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etsy_assets.errors import ConfigurationError, CorruptArtifact
+from etsy_assets.file_lock import file_lock
 from etsy_assets.search.coverage import EncoderInfo, covering_encoders, refuse_shared_batches
 from etsy_assets.search.manifests import Manifest
 from etsy_assets.search.segments import Segment, built_segment
@@ -18,6 +20,7 @@ from etsy_assets.storage import Home, write_text
 
 log = logging.getLogger(__name__)
 
+PUBLISH_WAIT_SECONDS = 600
 _REMEDY = "materialize search_snapshot to publish it again"
 
 
@@ -49,6 +52,14 @@ class Snapshot(Manifest):
     def segment_versions(self) -> dict[str, str]:
         return {segment.name: segment.rows.version for segment in self.segments}
 
+    def place_of(self, row: int) -> tuple[Segment, int]:
+        """The segment that a row of the corpus lies in, and its row there. Raises IndexError beyond the last row."""
+        for segment in self.segments:
+            if row < segment.rows.rows:
+                return segment, row
+            row -= segment.rows.rows
+        raise IndexError(row)
+
     @property
     def content_hash(self) -> str:
         """12 hexadecimal digits that say which corpus this is, whenever it was published."""
@@ -79,6 +90,15 @@ def read_snapshot(home: Home, version: str) -> Snapshot:
 def published_versions(home: Home) -> tuple[str, ...]:
     """Every snapshot that is kept, oldest first."""
     return tuple(sorted(path.stem for path in home.snapshots.glob("*.json")))
+
+
+def publishing(home: Home) -> AbstractContextManager[None]:
+    """One publisher at a time: what it reads in order to decide what to publish stays true until it has published.
+
+    Raises PassingFault when another one takes longer than PUBLISH_WAIT_SECONDS.
+    """
+    busy = f"Another process is publishing to {home.snapshots}: wait for its run to end, or stop it, and try again."
+    return file_lock(home.snapshots / ".publish.lock", PUBLISH_WAIT_SECONDS, busy)
 
 
 def publish(
