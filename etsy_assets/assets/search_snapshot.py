@@ -1,21 +1,18 @@
 """The published search corpus."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import dagster as dg
-from PIL import Image
 from pydantic import Field
 
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import OWNERS, SEARCH
 from etsy_assets.assets.segments import index_key, text_index_key
 from etsy_assets.encoders.registry import EncoderSpec
-from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.partitions import index_segments
 from etsy_assets.resources.encoder_models import EncoderModels
 from etsy_assets.resources.stores import HomeFolder
-from etsy_assets.search.alignment import ALIGNED, check_alignment
+from etsy_assets.search.alignment import ALIGNED, check_alignment, stored_cutout
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.publication import publishable_segments
 from etsy_assets.search.snapshots import Snapshot, publish
@@ -102,16 +99,8 @@ def alignment_result(
     home: Home, snapshot: Snapshot, corpus: Corpus, models: EncoderModels, sample: int
 ) -> dg.AssetCheckResult:
     """Embeds a sample of the stored cutouts again and compares."""
-
-    def read_cutout(row: int) -> Image.Image:
-        listing_id, image_id = corpus.identify(row)
-        with ImageArchive.open(home.cutouts(corpus.batch_of(row))) as archive:
-            entry = archive.entry(listing_id, image_id)
-            assert entry is not None
-            return Image.open(BytesIO(archive.read(entry))).convert("RGB")
-
     embed = {name: models.load(name).embed_images for name in snapshot.encoders}
-    lowest, wrong = check_alignment(corpus, embed, read_cutout, sample)
+    lowest, wrong = check_alignment(corpus, embed, lambda row: stored_cutout(home, corpus, row), sample)
     return dg.AssetCheckResult(
         check_name=ROWS_ARE_IMAGES,
         passed=not wrong,
