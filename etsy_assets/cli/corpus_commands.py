@@ -104,10 +104,10 @@ def run_collect(keep: int, dry_run: bool) -> None:
     rubbish = collect(Home(Settings.from_environment().home), keep, dry_run=dry_run)
     if dry_run:
         for path in (*rubbish.snapshots, *rubbish.files):
-            console.print(str(path), soft_wrap=True, highlight=False)
+            console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     console.print(
-        f"{'Would delete' if dry_run else 'Deleted'} {len(rubbish.snapshots)} snapshots and {len(rubbish.files)} "
-        f"other files, {decimal(rubbish.bytes)}."
+        f"{'Would be deleted' if dry_run else 'Deleted'}: snapshots {len(rubbish.snapshots)}, other files "
+        f"{len(rubbish.files)}, {decimal(rubbish.bytes)} in all."
     )
 
 
@@ -136,7 +136,7 @@ def run_snapshots() -> None:
         table.add_row(mark, version, published, str(snapshot.counts.segments), f"{snapshot.counts.images:,}")
     console.print(table)
     console.print(
-        "* is the one that is searched." if current else f"None can be searched now. {damage}", soft_wrap=True
+        "* is the one that is searched." if current else f"None can be searched now: {damage}", soft_wrap=True
     )
 
 

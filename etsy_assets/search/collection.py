@@ -2,8 +2,8 @@
 
 A file is needed while a kept snapshot names it, or while its segment version is one that can be published: one that a
 kept snapshot or the segment's LATEST names, with all that its manifests name. Nothing that can't be read counts as
-naming nothing: a damaged snapshot among the kept ends the collection before it began, and a version with a damaged
-manifest stays whole.
+naming nothing: a damaged snapshot among the kept ends the collection before it began, a version with a damaged manifest
+stays whole, and so does a segment with a damaged LATEST.
 
 What works at the same time, and why it loses nothing:
 
@@ -95,7 +95,7 @@ def _unneeded(home: Home, kept: list[Snapshot]) -> Iterator[Path]:
     """The files below segments/ that are not needed and not young, version by version, rows.json first."""
     named = set[Path]().union(*(snapshot_files(home, snapshot) for snapshot in kept))
     publishable = {segment.folder(home) for snapshot in kept for segment in snapshot.segments}
-    publishable |= {folder for segment in _folders(home.segments) if (folder := _latest(segment))}
+    publishable |= {folder for segment in _folders(home.segments) for folder in _latest(segment)}
     for segment in _folders(home.segments):
         for folder in _folders(segment):
             files = sorted(_files(folder), key=lambda path: path.name != "rows.json")
@@ -141,10 +141,14 @@ def _delete(home: Home, rubbish: Rubbish) -> None:
                 folder.rmdir()
 
 
-def _latest(segment: Path) -> Path | None:
-    """The folder of the rows that were built last, None before the first."""
+def _latest(segment: Path) -> list[Path]:
+    """The folder of the rows that were built last; every one of the segment when LATEST does not name one of them."""
     pointer = segment / "LATEST"
-    return segment / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+    if not pointer.exists():
+        return []
+    latest = pointer.read_text(encoding="utf-8", errors="replace").strip()
+    folders = _folders(segment)
+    return [folder for folder in folders if folder.name == latest] or folders
 
 
 def _folders(folder: Path) -> list[Path]:
