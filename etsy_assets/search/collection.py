@@ -96,23 +96,25 @@ def _unneeded(home: Home, kept: list[Snapshot]) -> Iterator[Path]:
     named = set[Path]().union(*(snapshot_files(home, snapshot) for snapshot in kept))
     publishable = {segment.folder(home) for snapshot in kept for segment in snapshot.segments}
     publishable |= {folder for segment in _folders(home.segments) for folder in _latest(segment)}
+    by_manifests = {folder: _named_by_manifests(home, folder) for folder in sorted(publishable) if folder.is_dir()}
     for segment in _folders(home.segments):
         for folder in _folders(segment):
             files = sorted(_files(folder), key=lambda path: path.name != "rows.json")
-            if folder in publishable:
-                needed = named | _named_by_manifests(home, folder)
-                yield from (path for path in files if path not in needed and _age(path) > BUILDING)
-            elif all(_age(path) > BUILDING for path in files):
-                yield from files
+            if folder not in by_manifests:
+                if all(_age(path) > BUILDING for path in files):
+                    yield from files
+            elif (needed := by_manifests[folder]) is not None:
+                spare = (path for path in files if path not in named and path not in needed)
+                yield from (path for path in spare if _age(path) > BUILDING)
 
 
-def _named_by_manifests(home: Home, folder: Path) -> set[Path]:
-    """The manifests of a version and what they name, or all that is there when one of them can't be read."""
+def _named_by_manifests(home: Home, folder: Path) -> set[Path] | None:
+    """The manifests of a version and what they name; None when one of them can't be read."""
     try:
         segment = built_segment(home, folder.parent.name, folder.name)
     except CorruptArtifact as error:
-        log.warning("%s Until then nothing in its folder is deleted.", error)
-        return set(_files(folder))
+        log.warning("%s Until then nothing that it may need is deleted.", error)
+        return None
     return {file.path for file in segment_files(home, segment)} | set(folder.glob("*.json"))
 
 

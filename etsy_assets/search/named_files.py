@@ -12,22 +12,19 @@ from etsy_assets.storage import Home
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that a segment is made of. asset: the one that makes it."""
+    """A file that a segment is made of, and what to do when it is damaged."""
 
     path: Path
     stamp: FileStamp
-    asset: str
     segment: str
-
-    @property
-    def remedy(self) -> str:
-        return f"materialize {self.asset} for {self.segment} to build it again"
+    remedy: str
 
 
 def segment_files(home: Home, segment: Segment) -> Iterator[NamedFile]:
     """Every file that a segment needs, also one outside its folder that it shares with others."""
     for name, stamp, asset in segment.files():
-        yield NamedFile(segment.folder(home) / name, stamp, asset, segment.name)
+        remedy = f"materialize {asset} for {segment.name} to build it again"
+        yield NamedFile(segment.folder(home) / name, stamp, segment.name, remedy)
 
 
 def named_files(home: Home, snapshot: Snapshot) -> Iterator[NamedFile]:
