@@ -78,17 +78,13 @@ def collect(home: Home, keep: int = KEPT_SNAPSHOTS, *, dry_run: bool = False) ->
 
 def find_rubbish(home: Home, keep: int) -> Rubbish:
     """As collect, and deletes nothing. Only for whoever is inside `publishing`, or what it finds may be needed soon."""
-    kept = _kept_snapshots(home, keep)
-    versions = {snapshot.version for snapshot in kept}
-    snapshots = tuple(home.snapshots / f"{old}.json" for old in published_versions(home) if old not in versions)
+    listed = published_versions(home)  # once: one that comes later is no old one
+    current = current_snapshot(home)
+    versions = {*listed[-keep:], *([current.version] if current else [])}
+    kept = [read_snapshot(home, version) for version in sorted(versions)]
+    snapshots = tuple(home.snapshots / f"{old}.json" for old in listed if old not in versions)
     files = (*_leftovers(home), *_unneeded(home, kept))
     return Rubbish(snapshots, files, sum(_size(path) for path in (*snapshots, *files)))
-
-
-def _kept_snapshots(home: Home, keep: int) -> list[Snapshot]:
-    current = current_snapshot(home)
-    versions = set(published_versions(home)[-keep:]) | ({current.version} if current else set())
-    return [read_snapshot(home, version) for version in sorted(versions)]
 
 
 def _unneeded(home: Home, kept: list[Snapshot]) -> Iterator[Path]:
