@@ -115,6 +115,7 @@ def write_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path
     path = folder / f"{name}.{digest[:12]}.{suffix}"
     if path.is_file() and sha256_file(path) == digest:
         partial.unlink()
+        path.touch()  # Or it would look abandoned to a collection until something names it.
     else:
         partial.replace(path)
         fsync(folder)

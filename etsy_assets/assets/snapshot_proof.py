@@ -5,15 +5,12 @@ Reading all of it each time would make a publish cost more the larger the corpus
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from io import BytesIO
 
 import dagster as dg
-from PIL import Image
 from pydantic import Field
 
-from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.resources.encoder_models import EncoderModels
-from etsy_assets.search.alignment import check_alignment
+from etsy_assets.search.alignment import check_alignment, stored_cutout
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.snapshots import Published, Snapshot
 from etsy_assets.search.soundness import Soundness, in_turn, new_segments
@@ -77,16 +74,8 @@ def alignment_result(
     home: Home, snapshot: Snapshot, corpus: Corpus, models: EncoderModels, sample: int
 ) -> dg.AssetCheckResult:
     """Embeds a sample of the stored cutouts again and compares."""
-
-    def read_cutout(row: int) -> Image.Image:
-        listing_id, image_id = corpus.identify(row)
-        with ImageArchive.open(home.cutouts(corpus.batch_of(row))) as archive:
-            entry = archive.entry(listing_id, image_id)
-            assert entry is not None
-            return Image.open(BytesIO(archive.read(entry))).convert("RGB")
-
     embed = {name: models.load(name).embed_images for name in snapshot.encoders}
-    lowest, wrong = check_alignment(corpus, embed, read_cutout, sample)
+    lowest, wrong = check_alignment(corpus, embed, lambda row: stored_cutout(home, corpus, row), sample)
     return dg.AssetCheckResult(
         check_name=ROWS_ARE_IMAGES,
         passed=not wrong,

@@ -1,1 +1,1 @@
-"""The command line: `etsy-assets demo`, `etsy-assets dev`."""
+"""The command line: `etsy-assets demo`, `etsy-assets dev`, `etsy-assets corpus`."""

@@ -18,6 +18,7 @@ from etsy_assets.automation.instance_state import IN_FLIGHT
 from etsy_assets.cli.shop_process import simulated_shop
 from etsy_assets.definitions import build_definitions
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.processes import is_alive
 from etsy_assets.resources.deployment import deployment_resources
 from etsy_assets.resources.stores import CatalogDatabase
 from etsy_assets.search.snapshots import Snapshot, current_snapshot
@@ -116,17 +117,6 @@ def end_dead_runs(instance: dg.DagsterInstance) -> None:
         if process is not None and not is_alive(int(process)):
             instance.report_run_failed(run, "The demo that executed this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this id runs, whoever owns it."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def make_corpus(pipeline: Pipeline) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from etsy_assets.cli.corpus import corpus
 from etsy_assets.errors import BadQuery, ConfigurationError, CorruptArtifact, PassingFault
 
 
@@ -38,6 +39,9 @@ def dev(port: int, add_every: float) -> None:
     from etsy_assets.cli.dev import run_dev
 
     sys.exit(run_dev(port, add_every))
+
+
+cli.add_command(corpus)
 
 
 def main() -> None:

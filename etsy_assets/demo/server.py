@@ -23,6 +23,7 @@ from etsy_assets.demo.running import (
 )
 from etsy_assets.demo.shop import DEFAULT_LISTINGS, DEFAULT_SEED, SimulatedShop
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.processes import is_alive
 from etsy_assets.storage import write_text
 
 __all__ = ["DEFAULT_PORT", "DEMO_KEYSTRING", "DEMO_SHARED_SECRET", "RunningShop", "main", "serve"]
@@ -125,19 +126,9 @@ def _stop_with_parent(parent: int, server: uvicorn.Server, ended: threading.Even
     is_own_parent = os.getppid() == parent
     while not ended.wait(_PARENT_POLL_SECONDS):
         # A dead parent that nobody has waited for still has its id, so our own parent is asked for in another way.
-        if not (os.getppid() == parent if is_own_parent else _is_alive(parent)):
+        if not (os.getppid() == parent if is_own_parent else is_alive(parent)):
             server.should_exit = True
             return
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives, under another user
-        return True
-    return True
 
 
 if __name__ == "__main__":

@@ -20,12 +20,7 @@ def deployment_resources(settings: Settings) -> dict[str, Any]:
     catalog_database = CatalogDatabase(
         url=settings.catalog_url, encoders=[spec.name for spec in profile_encoders(settings.profile)]
     )
-    encoder_models = EncoderModels(
-        profile=settings.profile,
-        device=settings.device,
-        precision=settings.precision,
-        weights_root=str(settings.weights_root) if settings.weights_root else None,
-    )
+    encoder_models = profile_models(settings)
     background_removal = BackgroundRemoval(network=settings.segmentation)
     return {
         # Between the ops of a search, in one process; no asset's data passes through an IO manager.
@@ -43,6 +38,15 @@ def deployment_resources(settings: Settings) -> dict[str, Any]:
             background_removal=background_removal,
         ),
     }
+
+
+def profile_models(settings: Settings) -> EncoderModels:
+    return EncoderModels(
+        profile=settings.profile,
+        device=settings.device,
+        precision=settings.precision,
+        weights_root=str(settings.weights_root) if settings.weights_root else None,
+    )
 
 
 def etsy_api(settings: Settings) -> EtsyApi:

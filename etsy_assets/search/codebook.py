@@ -5,6 +5,8 @@ with the rows that are looked at and not with the number of segments. And a new 
 A codebook that suits a segment badly shows in that segment's measured recall; then it trains its own.
 """
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +66,13 @@ def suitable_codebook(home: Home, name: str, kind: IndexKind, fingerprint: str, 
         manifest = CodebookManifest.read(path, f"delete it, and materialize the index of {name} again")
         if (manifest.kind, manifest.fingerprint) == (kind, fingerprint) and manifest.lists >= affordable_lists(rows):
             found.append(manifest)
-    return max(found, key=lambda manifest: (manifest.lists, manifest.number, manifest.file), default=None)
+    chosen = max(found, key=lambda manifest: (manifest.lists, manifest.number, manifest.file), default=None)
+    if chosen is not None:
+        # Or it would look abandoned to a collection until the index that is built with it names it.
+        for path in (home.root / chosen.file, (home.root / chosen.file).with_suffix(".json")):
+            with suppress(FileNotFoundError):
+                os.utime(path)
+    return chosen
 
 
 def train_codebook(home: Home, name: str, kind: IndexKind, fingerprint: str, matrix: Matrix) -> CodebookManifest:

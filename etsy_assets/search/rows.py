@@ -120,6 +120,9 @@ def build_segment_rows(home: Home, segment: str, images: Mapping[str, Iterable[C
             files={name: FileStamp.of(folder / name) for name in (_ROWS, _LISTINGS)},
         )
         manifest.write(rows_manifest_path(home, segment, version))
+    else:
+        # Or it would look abandoned to a collection until LATEST names it.
+        rows_manifest_path(home, segment, version).touch()
     write_text(home.segments / segment / _LATEST, version + "\n")
     return manifest
 

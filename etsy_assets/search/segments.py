@@ -1,6 +1,7 @@
 """One segment as a whole: what was built for a version of its rows, and whether it is sound."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from etsy_assets.errors import CorruptArtifact
@@ -20,6 +21,16 @@ from etsy_assets.storage import Home
 DEAD_ROWS_ASSET = "search_snapshot"
 FileKey = tuple[str, str, str]
 """(segment, file name, sha256): one file with one content."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a segment is made of, and what to do when it is damaged."""
+
+    path: Path
+    stamp: FileStamp
+    segment: str
+    remedy: str
 
 
 class DeadRows(Manifest):
@@ -59,7 +70,7 @@ class Segment(Manifest):
         """Which bytes this is. Two segments of the same key are the same, whatever snapshot they stand in."""
         return (
             *((self.name, name, stamp.sha256) for name, stamp, _ in self.files()),
-            *((self.name, codebook.file, codebook.stamp.sha256) for codebook in self.codebooks),
+            *((self.name, Path(codebook.file).name, codebook.stamp.sha256) for codebook in self.codebooks),
         )
 
     @property
@@ -87,20 +98,24 @@ class Segment(Manifest):
         indexes = (*self.indexes.values(), *self.text_indexes.values())
         return tuple(index.codebook for index in indexes if index.codebook is not None)
 
+    def named_files(self, home: Home) -> Iterator["NamedFile"]:
+        """Every file that the segment needs, also those outside its folder, which it shares with others."""
+        for name, stamp, asset in self.files():
+            partition = "" if asset == DEAD_ROWS_ASSET else f" for {self.name}"
+            remedy = f"materialize {asset}{partition} to build it again"
+            yield NamedFile(self.folder(home) / name, stamp, self.name, remedy)
+        for codebook in self.codebooks:
+            yield NamedFile(home.root / codebook.file, codebook.stamp, self.name, codebook_remedy(codebook))
+
     def problems(self, home: Home, checksum: bool = True, known: Collection[FileKey] = ()) -> Iterator[str]:
         """One sentence for each file that is missing or damaged, naming it and how to build it again.
 
         known: files whose bytes are not read, because they were when they became part of the corpus.
         """
-        for name, stamp, asset in self.files():
-            read = checksum and (self.name, name, stamp.sha256) not in known
-            if problem := stamp.problem(self.folder(home) / name, read):
-                partition = "" if asset == DEAD_ROWS_ASSET else f" for {self.name}"
-                yield f"{problem}: materialize {asset}{partition} to build it again."
-        for codebook in self.codebooks:
-            read = checksum and (self.name, codebook.file, codebook.stamp.sha256) not in known
-            if problem := codebook.stamp.problem(home.root / codebook.file, read):
-                yield f"{problem}: {codebook_remedy(codebook)}."
+        for file in self.named_files(home):
+            read = checksum and (self.name, file.path.name, file.stamp.sha256) not in known
+            if problem := file.stamp.problem(file.path, read):
+                yield f"{problem}: {file.remedy}."
 
     def uneven(self) -> Iterator[str]:
         """One sentence for each index that is not one row for each image, or for each listing."""

@@ -50,6 +50,14 @@ class Snapshot(Manifest):
     def segment_versions(self) -> dict[str, str]:
         return {segment.name: segment.rows.version for segment in self.segments}
 
+    def place_of(self, row: int) -> tuple[Segment, int]:
+        """The segment that a row of the corpus lies in, and its row there. Raises IndexError beyond the last row."""
+        for segment in self.segments:
+            if row < segment.rows.rows:
+                return segment, row
+            row -= segment.rows.rows
+        raise IndexError(row)
+
     @property
     def dead_shares(self) -> dict[str, float]:
         """How much of each segment is no longer to be had, 0 to 1."""

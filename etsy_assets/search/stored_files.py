@@ -28,6 +28,7 @@ def store_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path
     path = folder / ".".join(part for part in (name, stamp.sha256[:12], suffix) if part)
     if path.is_file() and sha256_file(path) == stamp.sha256:
         partial.unlink()
+        path.touch()  # Or it would look abandoned to a collection until something names it.
     else:
         partial.replace(path)
         fsync(folder)
