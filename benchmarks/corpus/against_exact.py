@@ -7,12 +7,11 @@ import numpy as np
 from benchmarks.corpus.bench import Bench
 from benchmarks.corpus.building import publish_with_dead
 from benchmarks.corpus.exact import flat_searches, save_truth, score_union
-from benchmarks.corpus.report import Row, at_least, at_most
+from benchmarks.corpus.report import at_least, at_most
 from benchmarks.corpus.serving import TOP, Vectors, answer, recall, stacked, timed_answers
 from benchmarks.corpus.vectors import BATCH_ROWS, ENCODERS, IMAGES, listing_ids, rows_of
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.results import Match
-from etsy_assets.search.snapshots import publish
 
 RECALL_BARS = {"easy": 0.99, "hard": 0.95}
 
@@ -72,11 +71,7 @@ def deletes(bench: Bench) -> None:
     by_segment = {
         segment: dead[(dead >= start) & (dead < start + sizes[segment])] - start for segment, start in starts.items()
     }
-    try:
-        snapshot = publish_with_dead(bench.layout.home, bench.built.versions, by_segment)
-    except NotImplementedError as error:
-        bench.report.add(Row(name, "recall before", None, "<= 0.005", False, str(error)))
-        return
+    snapshot = publish_with_dead(bench.layout.home, bench.built.versions, by_segment)
     corpus = Corpus.open(bench.layout.home, snapshot, previous=bench.corpus)
     answers = [answer(corpus, vectors) for vectors in bench.queries]
     after = recall(answers, bench.exact_answers(corpus, truth, dead))
@@ -87,7 +82,7 @@ def deletes(bench: Bench) -> None:
     gone = set(listing_ids(dead).tolist())
     returned = sum(match.listing_id in gone for matches in answers for match in matches)
     short = sum(len(matches) < TOP for matches in answers)
-    publish(bench.layout.home, bench.built.versions)
+    publish_with_dead(bench.layout.home, bench.built.versions, {})
     bench.report.add(
         at_most(name, "recall before", abs(after - before), 0.005, f"{after:.4f} for {before:.4f}"),
         at_most(f"{bench.kind}: deleted listings returned", "-", returned, 0, f"{len(dead)} rows dead"),

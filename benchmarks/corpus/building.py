@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ from benchmarks.corpus.vectors import (
     listing_ids,
     rows_of,
 )
+from etsy_assets.catalog.records import Tombstones
 from etsy_assets.encoders.embeddings import Embeddings, write_embeddings
 from etsy_assets.search.indexes import build_index
-from etsy_assets.search.rows import build_segment_rows
+from etsy_assets.search.manifests import read_rows_manifest
+from etsy_assets.search.rows import build_segment_rows, read_rows
 from etsy_assets.search.snapshots import Snapshot, publish, published_versions, read_snapshot
 from etsy_assets.storage import Home
 
@@ -104,11 +107,14 @@ def build_segment(home: Home, segment: str, batches: Sequence[int]) -> str:
 
 
 def publish_with_dead(home: Home, segments: Mapping[str, str], dead_rows: Mapping[str, Ids]) -> Snapshot:
-    """Publishes with tombstones. dead_rows: by segment, ascending row numbers within the segment.
-
-    TO BE FILLED IN (issue 3, point 4): how publish() is told of dead rows was not settled when this was written.
-    """
-    raise NotImplementedError("publish() takes no tombstones yet: fill in benchmarks.corpus.building.publish_with_dead")
+    """Publishes with tombstones. dead_rows: by segment, row numbers within the segment."""
+    images: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for segment, dead in dead_rows.items():
+        held = read_rows(home, read_rows_manifest(home, segment, segments[segment]))
+        for row in dead.tolist():
+            images[held.batches[row]].add((int(held.listing_ids[row]), int(held.image_ids[row])))
+    tombstones = Tombstones("deleted at random", {batch: frozenset(found) for batch, found in images.items()})
+    return publish(home, segments, dead=tombstones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,8 @@ def discard_open_segment(home: Home, keep: str | None = None) -> None:
 
 
 def forget_build(home: Home) -> None:
-    """Removes segments and snapshots, and keeps the embeddings."""
-    for folder in (home.segments, home.snapshots):
+    """Removes segments, codebooks and snapshots, and keeps the embeddings."""
+    for folder in (home.segments, home.root / "codebooks", home.snapshots):
         shutil.rmtree(folder, ignore_errors=True)
     (home.root / "build_seconds.json").unlink(missing_ok=True)
 

@@ -22,8 +22,9 @@ from etsy_assets.storage import Home
 
 Vectors = npt.NDArray[np.float32]
 
-_ROWS_PER_LIST = 39
-"""What k-means needs at least for each centroid, by FAISS's own rule."""
+_ROWS_PER_LIST = 20
+"""Half of what FAISS calls for. On 1M vectors in segments of 50,000, twice the lists find as much by looking at fewer
+rows, though each centroid is known less well."""
 _MAX_LISTS = 4096
 _MAX_TRAINING_ROWS = 200_000
 _ITERATIONS = 10

@@ -26,10 +26,15 @@ summed in."""
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The rows nearest to a query, best first, and their cosine similarities. Both (k,)."""
+    """The rows nearest to a query, best first, and their cosine similarities. Both (k,).
+
+    scored, scored_similarities: all rows that were scored to find these, ascending, and what they scored.
+    """
 
     rows: Ids
     similarities: Similarities
+    scored: Ids
+    scored_similarities: Similarities
 
 
 class EncoderIndex:
@@ -54,7 +59,8 @@ class EncoderIndex:
         with one_thread():
             found = [searcher.search(vector, k + len(skipped)) for searcher in self._searchers]
         if not found:
-            return Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+            nothing = np.empty(0, dtype=np.float32)
+            return Hits(skipped[:0], nothing, skipped[:0], nothing)
         rows = np.concatenate([rows for rows, _ in found])
         if len(found) > 1:
             # What looks nearest in any of them is re-scored; all of it would be much that is not wanted.
@@ -63,7 +69,15 @@ class EncoderIndex:
         rows = np.setdiff1d(rows, skipped)
         similarities = self.score(vector, rows)
         best = np.lexsort((rows, -similarities))[:k]
-        return Hits(rows[best], similarities[best])
+        return Hits(rows[best], similarities[best], rows, similarities)
+
+    def score_all(self, vector: Vector, rows: Ids, hits: Hits) -> Similarities:
+        """As score, of ascending rows, without those again that were scored for `hits` of the same vector."""
+        similarities = np.empty(len(rows), dtype=np.float32)
+        known = np.isin(rows, hits.scored, assume_unique=True)
+        similarities[known] = hits.scored_similarities[np.searchsorted(hits.scored, rows[known])]
+        similarities[~known] = self.score(vector, rows[~known])
+        return similarities
 
     def score(self, vector: Vector, rows: Ids) -> Similarities:
         """The exact cosine similarity of each row to a unit vector."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus
-from etsy_assets.search.encoder_index import Vector
+from etsy_assets.search.encoder_index import Hits, Vector
 
 Ids = npt.NDArray[np.int64]
 _Channel = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_], Background]
@@ -31,12 +31,12 @@ def gather(
     none = np.empty(0, dtype=np.int64)
     own = none if exclude_listing is None else corpus.rows_of(exclude_listing)
     own_text = none if exclude_listing is None else corpus.text_rows_of(exclude_listing)
-    hits = {name: corpus.indexes[name].search(vector, depth, own).rows for name, vector in vectors.items()}
+    hits = {name: corpus.indexes[name].search(vector, depth, own) for name, vector in vectors.items()}
     text_hits = {
         name: corpus.text_indexes[name].search(vector, depth, own_text).rows for name, vector in text_vectors.items()
     }
     by_text = [corpus.rows_of(int(listing)) for found in text_hits.values() for listing in corpus.listings[found]]
-    rows = np.unique(np.concatenate([none, *hits.values(), *by_text]))
+    rows = np.unique(np.concatenate([none, *(found.rows for found in hits.values()), *by_text]))
     channels = [
         *_image_channels(corpus, vectors, hits, rows, own),
         *_text_channels(corpus, text_vectors, text_hits, rows, own_text),
@@ -54,16 +54,19 @@ def gather(
 
 
 def _image_channels(
-    corpus: Corpus, vectors: Mapping[str, Vector], hits: Mapping[str, Ids], rows: Ids, own: Ids
+    corpus: Corpus, vectors: Mapping[str, Vector], hits: Mapping[str, Hits], rows: Ids, own: Ids
 ) -> Iterator[_Channel]:
     for name, vector in vectors.items():
-        index = corpus.indexes[name]
-        yield name, index.score(vector, rows), np.isin(rows, hits[name]), index.background(vector, own)
+        index, found = corpus.indexes[name], hits[name]
+        similarities = index.score_all(vector, rows, found)
+        yield name, similarities, np.isin(rows, found.rows, assume_unique=True), index.background(vector, own)
 
 
 def _text_channels(
     corpus: Corpus, vectors: Mapping[str, Vector], hits: Mapping[str, Ids], rows: Ids, own: Ids
 ) -> Iterator[_Channel]:
+    if not vectors:
+        return
     listings, listing_of = np.unique(corpus.listing_ids[rows], return_inverse=True)
     text_rows = np.array([corpus.text_rows_of(int(listing))[0] for listing in listings], dtype=np.int64)
     for name, vector in vectors.items():

@@ -15,7 +15,7 @@ from etsy_assets.search.index_policy import IndexKind
 from etsy_assets.search.matrix import CHUNK_ROWS, Matrix, as_float32
 from etsy_assets.search.searchers import search_parameters
 
-_QUERIES = 64
+_QUERIES = 128
 _NEIGHBOURS = 10
 _CANDIDATES = 100
 """Taken from the codes and re-scored: what a search with the default depth does."""
@@ -73,7 +73,7 @@ def exact_neighbours(matrix: Matrix) -> Truth:
 def tune(
     kind: IndexKind, index: Any, codebook: Codebook | None, truth: Truth, target: float, first_id: int, least: int = 1
 ) -> Tuned:
-    """Doubles the effort until the target recall is reached. first_id: the id of row 0 in the index.
+    """Raises the effort until the target recall is reached. first_id: the id of row 0 in the index.
 
     least: the effort to begin with, when some is known to be needed.
     """
@@ -88,4 +88,5 @@ def tune(
         tuned = Tuned(effort, round(truth.recall(np.where(ids >= 0, ids - first_id, -1)), 4))
         if tuned.recall >= target or effort >= most:
             return tuned
-        effort = min(2 * effort, most)
+        # In steps of about the square root of two: 1, 2, 3, 4, 6, 8, 12, 16 ...
+        effort = min(max(effort + 1, 3 * effort // 2 if effort.bit_count() == 1 else 4 * effort // 3), most)

@@ -73,7 +73,7 @@ def test_a_segment_that_outgrows_the_codebook_trains_a_finer_one(home: Home) -> 
     large = index_batches(home, "segment-0001", {"batch-000001": clustered_vectors(3000, 2)}, policy)
     third = index_batches(home, "segment-0002", {"batch-000002": clustered_vectors(500, 3)}, policy)
 
-    assert (small.codebook.lists, large.codebook.lists) == (affordable_lists(700), affordable_lists(3000)) == (16, 64)
+    assert (small.codebook.lists, large.codebook.lists) == (affordable_lists(700), affordable_lists(3000)) == (32, 128)
     assert third.codebook == large.codebook
 
 
