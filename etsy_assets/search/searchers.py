@@ -4,6 +4,7 @@ Only the order of candidates comes from here, with the similarity that the codes
 computed from the float16 matrix afterwards.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,12 @@ class Searcher(Protocol):
 
 
 def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int]) -> list[Searcher]:
-    """One for each codebook and one for each part that has none. starts: the number of each part's first row."""
+    """One for each codebook and one for each part that has none. starts: the number of each part's first row.
+
+    The effort that a segment needs is measured by a sample, and scatters. So segments that share a codebook share the
+    mean of theirs: as more effort gains ever less, their mean recall is then no lower than with each one's own. One
+    that needs more than twice the mean is really another kind of segment, and is searched by itself.
+    """
     alone: list[Searcher] = []
     sharing: dict[str, list[tuple[IndexPart, int]]] = {}
     for part, start in zip(parts, starts, strict=True):
@@ -65,7 +71,18 @@ def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int]) -> list[Se
             sharing.setdefault(part.codebook.manifest.file, []).append((part, start))
         elif part.matrix.shape[0]:
             alone.append(OnePart(part, start))
-    return [*alone, *(StackedLists(group) for group in sharing.values())]
+    for group in sharing.values():
+        bound = 2 * mean_effort(group)
+        usual = [(part, start) for part, start in group if part.effort <= bound]
+        alone += [StackedLists(usual), *(StackedLists([one]) for one in group if one[0].effort > bound)]
+    return alone
+
+
+def mean_effort(parts: Sequence[tuple[IndexPart, int]]) -> int:
+    """By rows, rounded up."""
+    rows = [int(part.matrix.shape[0]) for part, _ in parts]
+    total = sum(count * part.effort for count, (part, _) in zip(rows, parts, strict=True))
+    return math.ceil(total / max(sum(rows), 1))
 
 
 class OnePart:
@@ -110,7 +127,7 @@ class StackedLists:
         self._index.ntotal = sum(part.matrix.shape[0] for part in self._parts)
         dead = [part.dead + part.first_id for part in self._parts if part.dead is not None and len(part.dead)]
         self._parameters = search_parameters(
-            first.kind, max(part.effort for part in self._parts), without(np.concatenate(dead) if dead else None)
+            first.kind, mean_effort(parts), without(np.concatenate(dead) if dead else None)
         )
 
     def search(self, vector: Vector, k: int) -> tuple[Ids, Vector]:
