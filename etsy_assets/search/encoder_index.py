@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from etsy_assets.search.background import Background, CorpusSample
 from etsy_assets.search.matrix import as_float32, inner_products
-from etsy_assets.search.searchers import IndexPart, candidates, make_searchers, one_thread
+from etsy_assets.search.searchers import IndexPart, candidates, make_searchers
 
 Ids = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ class Hits:
 
 
 class EncoderIndex:
-    """Rows are numbered through all parts, in their order. Safe to use from several threads, each on one core."""
+    """Rows are numbered through all parts, in their order. Safe to use from several threads."""
 
     def __init__(self, dimension: int, parts: Sequence[IndexPart]) -> None:
         self.dimension = dimension
@@ -56,8 +56,7 @@ class EncoderIndex:
         exclude: rows that are not returned and do not count in k. Equal similarities are in row order.
         """
         skipped = np.empty(0, dtype=np.int64) if exclude is None else exclude
-        with one_thread():
-            found = [searcher.search(vector, k + len(skipped)) for searcher in self._searchers]
+        found = [searcher.search(vector, k + len(skipped)) for searcher in self._searchers]
         if not found:
             nothing = np.empty(0, dtype=np.float32)
             return Hits(skipped[:0], nothing, skipped[:0], nothing)

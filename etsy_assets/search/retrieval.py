@@ -9,6 +9,7 @@ from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.encoder_index import Hits, Vector
+from etsy_assets.search.turns import in_turn
 
 Ids = npt.NDArray[np.int64]
 _Channel = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_], Background]
@@ -27,7 +28,18 @@ def gather(
     vectors: by encoder, a unit vector to search among its images. text_vectors: by encoder, one to search among its
     listing texts; a listing found by its text brings all its images. depth: rows each channel contributes.
     exclude_listing: is not returned and does not count in depth, nor in what similarities are compared with.
+    Searches that come at once take turns (see turns.py).
     """
+    return in_turn(_gather, corpus, vectors, text_vectors, depth, exclude_listing)
+
+
+def _gather(
+    corpus: Corpus,
+    vectors: Mapping[str, Vector],
+    text_vectors: Mapping[str, Vector],
+    depth: int,
+    exclude_listing: int | None,
+) -> ImageCandidates:
     none = np.empty(0, dtype=np.int64)
     own = none if exclude_listing is None else corpus.rows_of(exclude_listing)
     own_text = none if exclude_listing is None else corpus.text_rows_of(exclude_listing)

@@ -5,8 +5,7 @@ computed from the float16 matrix afterwards.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -173,16 +172,3 @@ def without(ids: Ids | None) -> Any | None:
     selector = faiss.IDSelectorNot(excluded)
     selector.excluded = excluded
     return selector
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """FAISS works on the calling thread alone: concurrent queries share the cores, and don't each start threads."""
-    import faiss
-
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

@@ -1,6 +1,7 @@
 """Every kind of index finds what exact search finds, alone and with other segments."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.encoder_index import EncoderIndex
 from etsy_assets.search.faiss_index import first_id, split_ids
 from etsy_assets.search.index_policy import IndexKind, IndexPolicy
-from etsy_assets.search.searchers import IndexPart
 from etsy_assets.search.segments import built_segment, verify_segment
 from etsy_assets.search.snapshots import publish
 from etsy_assets.storage import Home
@@ -124,9 +124,7 @@ def test_dead_rows_are_never_returned_and_do_not_count(home: Home, kind: IndexKi
     for part in corpus.indexes[ENCODER]._parts:
         rows = len(part.matrix)
         mine = np.sort(dead[(dead >= start) & (dead < start + rows)] - start)
-        parts.append(
-            IndexPart(part.index, part.matrix, part.kind, part.effort, part.codebook, part.first_id, dead=mine)
-        )
+        parts.append(replace(part, dead=mine))
         start += rows
     index = EncoderIndex(DIMENSION, parts)
 
@@ -169,14 +167,16 @@ def test_an_id_tells_its_segment_and_its_row() -> None:
     assert rows.tolist() == [5, 1999]
 
 
-def test_searching_leaves_the_threads_of_others_as_they_were(home: Home) -> None:
-    import faiss
+@pytest.mark.parametrize(("efforts", "searchers"), [((4, 6, 5), 1), ((4, 6, 90), 2)])
+def test_a_segment_that_needs_far_more_effort_than_the_others_is_searched_by_itself(
+    home: Home, efforts: tuple[int, int, int], searchers: int
+) -> None:
+    opened_parts = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ)).indexes[ENCODER]._parts
+    parts = [replace(part, effort=effort) for part, effort in zip(opened_parts, efforts, strict=True)]
+    index = EncoderIndex(DIMENSION, parts)
 
-    index = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ)).indexes[ENCODER]
-    before = faiss.omp_get_max_threads()
-    index.search(VECTORS[0], 5)
-
-    assert faiss.omp_get_max_threads() == before
+    assert len(index._searchers) == searchers
+    assert [index.search(vector, 1).rows[0] for vector in VECTORS[::501]] == list(range(0, len(VECTORS), 501))
 
 
 def test_the_same_vectors_again_rewrite_nothing(home: Home) -> None:
