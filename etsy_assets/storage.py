@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,26 +100,6 @@ def fsync(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path], None]) -> Path:
-    """Writes <folder>/<name>.<hash>.<suffix>, named by a hash of its own bytes, and returns its path.
-
-    So a file that a snapshot names is never another one later. A sound file of that name stays, a damaged one is
-    replaced. Raises ConfigurationError when the disk is full.
-    """
-    partial = folder / f".{name}.{suffix}.partial"
-    with atomic_path(partial) as temporary:
-        write(temporary)
-    digest = sha256_file(partial)
-    path = folder / f"{name}.{digest[:12]}.{suffix}"
-    if path.is_file() and sha256_file(path) == digest:
-        partial.unlink()
-        path.touch()  # Or it would look abandoned to a collection until something names it.
-    else:
-        partial.replace(path)
-        fsync(folder)
-    return path
 
 
 def sha256_file(path: Path) -> str:

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from etsy_assets.catalog.records import Tombstones
 from etsy_assets.errors import CorruptArtifact
-from etsy_assets.search.manifests import FileStamp
 from etsy_assets.search.rows import SegmentRows, read_rows
 from etsy_assets.search.segments import DEAD_ROWS_ASSET, DeadRows, Segment
-from etsy_assets.storage import Home, write_by_content
+from etsy_assets.search.stored_files import store_by_content
+from etsy_assets.storage import Home
 
 Ids = npt.NDArray[np.int64]
 ImageKeys = Set[tuple[int, int]]
@@ -89,11 +89,11 @@ def _write(folder: Path, rows: SegmentRows, wanted: ImageKeys, tombstones: str) 
     keys = zip(rows.listing_ids.tolist(), rows.image_ids.tolist(), strict=True)
     dead = np.array([row for row, key in enumerate(keys) if key in wanted], dtype=np.int64)
     table = pa.table({"row": dead, "listing_id": rows.listing_ids[dead], "image_id": rows.image_ids[dead]})
-    path = write_by_content(folder, "dead", "parquet", lambda to: pq.write_table(table, to, compression="zstd"))
+    stored = store_by_content(folder, "dead", "parquet", lambda path: pq.write_table(table, path, compression="zstd"))
     return DeadRows(
-        file=path.name,
+        file=stored.path.name,
         rows=len(dead),
         listings=len(wholly_dead(rows.listing_ids, rows.listings, dead)),
         tombstones=tombstones,
-        stamp=FileStamp.of(path),
+        stamp=stored.stamp,
     )
