@@ -22,7 +22,7 @@ from benchmarks.corpus.against_exact import RECALL_BARS
 from benchmarks.corpus.bench import bench_of, row_alignment
 from benchmarks.corpus.building import Layout, build_corpus, forget_build
 from benchmarks.corpus.measures import EVERY_SET, MEASURES
-from benchmarks.corpus.report import Report, machine, progress
+from benchmarks.report import Report, machine, progress
 from benchmarks.corpus.vectors import BATCH_ROWS, Shop
 from etsy_assets.search.snapshots import Snapshot
 from etsy_assets.storage import Home
@@ -105,7 +105,7 @@ def main(
 ) -> None:
     rows -= rows % BATCH_ROWS
     report = Report()
-    report.note(f"{rows:,} rows, {machine()}")
+    report.note(f"{rows:,} rows, {machine('faiss-cpu')}")
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory() as place:
         for number, kind in enumerate(sets):
             chosen = [name for name in only if number == 0 or name in EVERY_SET]

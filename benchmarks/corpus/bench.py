@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.corpus.building import Built, Layout
 from benchmarks.corpus.exact import Truth, load_truth
-from benchmarks.corpus.report import Report
+from benchmarks.report import Report
 from benchmarks.corpus.serving import TOP, Vectors, query_vectors
 from benchmarks.corpus.vectors import BATCH_ROWS, ENCODERS, Ids, listing_ids
 from etsy_assets.search.corpus import Corpus

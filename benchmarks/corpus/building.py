@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corpus.report import progress
+from benchmarks.report import progress
 from benchmarks.corpus.vectors import (
     BATCH_ROWS,
     ENCODERS,

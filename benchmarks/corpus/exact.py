@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.corpus.report import progress
+from benchmarks.report import progress
 from benchmarks.corpus.vectors import BATCH_ROWS, DIMENSIONS, ENCODERS, Ids, Shop, Single, image_ids, listing_ids
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus

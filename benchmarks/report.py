@@ -1,4 +1,4 @@
-"""What the benchmark says: its rows, its notes, as a table on the screen, as Markdown and as JSON."""
+"""What a benchmark says: its rows, its notes, as a table on the screen, as Markdown and as JSON."""
 
 import json
 import os
@@ -6,9 +6,9 @@ import platform
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
-import faiss
 from rich.console import Console
 from rich.table import Table
 
@@ -88,12 +88,13 @@ class Report:
             yield row.name, row.baseline, row.measured, ratio, row.bar, "yes" if row.holds else "NO"
 
 
-def machine() -> str:
-    """The cores, their model, and the version of FAISS."""
+def machine(*packages: str) -> str:
+    """The cores, their model, and the versions of Python and of these packages."""
     names = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
     model = names[0].partition(":")[2].strip() if names else platform.processor()
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {model}, faiss {faiss.__version__}, Python {platform.python_version()}"
+    versions = [f"{package} {version(package)}" for package in packages]
+    return ", ".join([f"{cores} cores of {model}", *versions, f"Python {platform.python_version()}"])
 
 
 def progress(text: str) -> None:
