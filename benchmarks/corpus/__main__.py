@@ -22,8 +22,8 @@ from benchmarks.corpus.against_exact import RECALL_BARS
 from benchmarks.corpus.bench import bench_of, row_alignment
 from benchmarks.corpus.building import Layout, build_corpus, forget_build
 from benchmarks.corpus.measures import EVERY_SET, MEASURES
-from benchmarks.report import Report, machine, progress
 from benchmarks.corpus.vectors import BATCH_ROWS, Shop
+from benchmarks.report import Report, machine, progress
 from etsy_assets.search.snapshots import Snapshot
 from etsy_assets.storage import Home
 

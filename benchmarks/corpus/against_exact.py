@@ -7,9 +7,9 @@ import numpy as np
 from benchmarks.corpus.bench import Bench
 from benchmarks.corpus.building import publish_with_dead
 from benchmarks.corpus.exact import flat_searches, save_truth, score_union
-from benchmarks.report import at_least, at_most
 from benchmarks.corpus.serving import TOP, Vectors, answer, recall, stacked, timed_answers
 from benchmarks.corpus.vectors import BATCH_ROWS, ENCODERS, IMAGES, listing_ids, rows_of
+from benchmarks.report import at_least, at_most
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.results import Match
 

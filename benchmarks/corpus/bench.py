@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.corpus.building import Built, Layout
 from benchmarks.corpus.exact import Truth, load_truth
-from benchmarks.report import Report
 from benchmarks.corpus.serving import TOP, Vectors, query_vectors
 from benchmarks.corpus.vectors import BATCH_ROWS, ENCODERS, Ids, listing_ids
+from benchmarks.report import Report
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.fusion import FusionMethod
 from etsy_assets.search.ranking import ensemble_matches

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report import progress
 from benchmarks.corpus.vectors import (
     BATCH_ROWS,
     ENCODERS,
@@ -22,6 +21,7 @@ from benchmarks.corpus.vectors import (
     listing_ids,
     rows_of,
 )
+from benchmarks.report import progress
 from etsy_assets.catalog.records import Tombstones
 from etsy_assets.encoders.embeddings import Embeddings, write_embeddings
 from etsy_assets.search.indexes import build_index

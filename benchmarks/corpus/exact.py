@@ -14,8 +14,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report import progress
 from benchmarks.corpus.vectors import BATCH_ROWS, DIMENSIONS, ENCODERS, Ids, Shop, Single, image_ids, listing_ids
+from benchmarks.report import progress
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus
 

@@ -9,10 +9,10 @@ from benchmarks.corpus.against_exact import deletes, speed_and_recall
 from benchmarks.corpus.bench import Bench
 from benchmarks.corpus.building import NEW_BATCHES, OPEN_SEGMENT, build_segment, discard_open_segment, store_embeddings
 from benchmarks.corpus.processes import publish_in_process, serving_memory
-from benchmarks.report import at_least, at_most, progress
 from benchmarks.corpus.serving import under_load
 from benchmarks.corpus.swaps import SWAPS, query_during_swaps
 from benchmarks.corpus.vectors import ALL_DIMENSIONS, BATCH_ROWS
+from benchmarks.report import at_least, at_most, progress
 from etsy_assets.search.snapshots import publish
 
 REPEATS = 3
