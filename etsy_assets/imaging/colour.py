@@ -75,7 +75,9 @@ def on_white(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     # convert("L") clips everything over 255 to white instead of scaling.
-    wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+    wide = np.asarray(image)
+    if wide.dtype.itemsize > 2:
+        wide = wide.clip(0, 65535)
     return Image.fromarray((wide >> 8).astype(np.uint8))
 
 
