@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from PIL import Image, ImageFile
 
 from etsy_assets.imaging.colour import foreign_profile, orientation, to_srgb, upright
+from etsy_assets.imaging.pixel_budget import DECODING
 
 # What Pillow's decoders were seen to raise on mutated bytes; DecompressionBombError is an Exception of its own.
 DECODER_ERRORS = (
@@ -92,10 +93,12 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedIm
             if opened.width * opened.height > limits.max_pixels or max(opened.size) > limits.max_side:
                 size, most = f"{opened.width} x {opened.height}", f"{limits.max_pixels}, {limits.max_side} a side"
                 raise InvalidImage("too_many_pixels", f"{size} pixels, at most {most} are allowed")
-            opened.load()
-            turned = orientation(opened)
-            plain = picture_format == "jpeg" and opened.mode == "RGB" and turned == 1 and not foreign_profile(opened)
-            image = upright(to_srgb(opened), turned)
+            with DECODING.take(opened.width * opened.height):
+                opened.load()
+                turned = orientation(opened)
+                plain = picture_format == "jpeg" and opened.mode == "RGB" and turned == 1
+                plain = plain and not foreign_profile(opened)
+                image = upright(to_srgb(opened), turned)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImage("too_many_pixels", f"more pixels than Pillow allows; {limits.max_pixels} are") from error
     except DECODER_ERRORS as error:
