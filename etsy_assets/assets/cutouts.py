@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.batch_by_batch import batch_by_batch
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import IMAGES, OWNERS
 from etsy_assets.assets.images import images
 from etsy_assets.assets.stage_results import share_check, stage_metadata
-from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.cutouts import cut_out_batch
 from etsy_assets.partitions import listing_batches
 from etsy_assets.resources.imaging import BackgroundRemoval
@@ -40,16 +40,13 @@ def cutouts(
     background_removal: BackgroundRemoval,
 ) -> dg.MaterializeResult:
     """A batch's images cut out and set on white; one without a usable mask stays whole, and that is recorded."""
-    reports, archives = [], []
-    with failing_clearly(), catalog_database.open() as catalog:
+    reports = []
+    with batch_by_batch(context) as results, catalog_database.open() as catalog:
         for batch in context.partition_keys:
             path = home_folder.paths.cutouts(batch)
             report = cut_out_batch(home_folder.paths.images(batch), path, background_removal.remover())
             catalog.record_outcomes(report.outcomes)
+            results.add(batch, {context.asset_key: stage_metadata(report, path)})
             reports.append(report)
-            archives.append(ImageArchive.open(path))
             context.log.info("%s: %d new, %d reused, %d failed", batch, report.done, report.reused, report.failed)
-        return dg.MaterializeResult(
-            metadata=stage_metadata(reports, archives),
-            check_results=[share_check(FEW_FELL_BACK, reports, "fallback", MOST_FELL_BACK)],
-        )
+    return dg.MaterializeResult(check_results=[share_check(FEW_FELL_BACK, reports, "fallback", MOST_FELL_BACK)])

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.cutouts import cutouts
-from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import EMBEDDINGS, OWNERS, TEXT_EMBEDDINGS
 from etsy_assets.assets.listings import listings
 from etsy_assets.encoders.base import TextEncoder
@@ -65,18 +66,22 @@ def make_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         chosen = [spec.name for spec in specs if embeddings_key(spec.name) in context.selected_asset_keys]
         reports: dict[str, list[EncoderReport]] = {name: [] for name in chosen}
-        with failing_clearly(), catalog_database.open() as catalog:
+        with batch_by_batch(context) as results, catalog_database.open() as catalog:
             encoders = encoder_models.load_all(chosen)
             for batch in context.partition_keys:
                 destinations = {name: home_folder.paths.embeddings(name, batch) for name in chosen}
                 with ImageArchive.open(home_folder.paths.cutouts(batch)) as archive:
                     report = embed_batch(archive, encoders, destinations)
                 catalog.record_outcomes(report.outcomes)
-                for name, of_encoder in report.encoders.items():
-                    reports[name].append(of_encoder)
+                results.add(
+                    batch, {embeddings_key(name): encoder_metadata(found) for name, found in report.encoders.items()}
+                )
+                for name, found in report.encoders.items():
+                    reports[name].append(found)
                 context.log.info("%s: %d cutouts, %d read", batch, report.images, report.decoded)
         for name in chosen:
-            yield encoder_result(embeddings_key(name), reports[name])
+            check = completeness_check(embeddings_key(name), reports[name])
+            yield dg.MaterializeResult(asset_key=embeddings_key(name), check_results=[check])
 
     return embeddings
 
@@ -111,41 +116,42 @@ def make_text_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
         encoder_models: EncoderModels,
     ) -> Iterator[dg.MaterializeResult]:
         chosen = [spec.name for spec in readers if text_embeddings_key(spec.name) in context.selected_asset_keys]
-        reports: dict[str, list[EncoderReport]] = {name: [] for name in chosen}
-        with failing_clearly(), catalog_database.open() as catalog:
+        with batch_by_batch(context) as results, catalog_database.open() as catalog:
             encoders = encoder_models.load_all(chosen)
             for batch in context.partition_keys:
                 records = catalog.listings(batch)
+                metadata = {}
                 for name, encoder in encoders.items():
                     assert isinstance(encoder, TextEncoder)
                     destination = home_folder.paths.text_embeddings(name, batch)
-                    reports[name].append(embed_listing_texts(records, encoder, destination))
+                    report = embed_listing_texts(records, encoder, destination)
+                    metadata[text_embeddings_key(name)] = encoder_metadata(report)
+                results.add(batch, metadata)
         for name in chosen:
-            yield encoder_result(text_embeddings_key(name), reports[name], checked=False)
+            yield dg.MaterializeResult(asset_key=text_embeddings_key(name))
 
     return text_embeddings
 
 
-def encoder_result(key: dg.AssetKey, reports: Sequence[EncoderReport], checked: bool = True) -> dg.MaterializeResult:
-    """One encoder's counts and speed over the partitions of a run."""
-    new, reused = sum(report.new for report in reports), sum(report.reused for report in reports)
-    failed, seconds = sum(report.failed for report in reports), sum(report.seconds for report in reports)
-    check = dg.AssetCheckResult(
+def encoder_metadata(report: EncoderReport) -> dict[str, int | float]:
+    """One encoder's counts and speed in one batch."""
+    return {
+        "dagster/row_count": report.new + report.reused,
+        "new_vectors": report.new,
+        "reused_vectors": report.reused,
+        "failed_vectors": report.failed,
+        "vectors_per_second": round(report.new / report.seconds, 2) if report.seconds else 0.0,
+        "duration_seconds": round(report.seconds, 2),
+    }
+
+
+def completeness_check(key: dg.AssetKey, reports: Sequence[EncoderReport]) -> dg.AssetCheckResult:
+    """A warning when a cutout of the run's batches has no vector."""
+    failed = sum(report.failed for report in reports)
+    return dg.AssetCheckResult(
         check_name=COMPLETE,
         asset_key=key,
         passed=failed == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"vectors": new + reused, "failed": failed},
-    )
-    return dg.MaterializeResult(
-        asset_key=key,
-        metadata={
-            "dagster/row_count": new + reused,
-            "new_vectors": new,
-            "reused_vectors": reused,
-            "failed_vectors": failed,
-            "vectors_per_second": round(new / seconds, 2) if seconds else 0.0,
-            "duration_seconds": round(seconds, 2),
-        },
-        check_results=[check] if checked else [],
+        metadata={"vectors": sum(report.new + report.reused for report in reports), "failed": failed},
     )

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.batch_by_batch import batch_by_batch
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import IMAGES, OWNERS
 from etsy_assets.assets.listings import listings
 from etsy_assets.assets.stage_results import share_check, stage_metadata
-from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.download import download_batch
 from etsy_assets.partitions import listing_batches
 from etsy_assets.resources.imaging import ImageDownloads
@@ -36,16 +36,13 @@ def images(
     image_downloads: ImageDownloads,
 ) -> dg.MaterializeResult:
     """A batch's images as one archive of JPEGs, each fully decoded once, with the outcome and reason of every image."""
-    reports, archives = [], []
-    with failing_clearly(), catalog_database.open() as catalog:
+    reports = []
+    with batch_by_batch(context) as results, catalog_database.open() as catalog:
         for batch in context.partition_keys:
             path = home_folder.paths.images(batch)
             report = download_batch(catalog.images(batch), path, image_downloads.options)
             catalog.record_outcomes(report.outcomes)
+            results.add(batch, {context.asset_key: stage_metadata(report, path)})
             reports.append(report)
-            archives.append(ImageArchive.open(path))
             context.log.info("%s: %d new, %d reused, %d failed", batch, report.done, report.reused, report.failed)
-        return dg.MaterializeResult(
-            metadata=stage_metadata(reports, archives),
-            check_results=[share_check(FEW_FAILED, reports, "failed", MOST_FAILED)],
-        )
+    return dg.MaterializeResult(check_results=[share_check(FEW_FAILED, reports, "failed", MOST_FAILED)])

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.discovered_listings import discovered_listings
-from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.catalog.records import ListingRecord
 from etsy_assets.etsy.client import EtsyClient
@@ -36,26 +37,21 @@ def listings(
 ) -> dg.MaterializeResult:
     """A batch's listings as Etsy has them now: title, price, materials, shop, and where their images are."""
     unaccounted: set[int] = set()
-    found = gone = images = 0
-    with failing_clearly(), catalog_database.open() as catalog:
+    with batch_by_batch(context) as results, catalog_database.open() as catalog:
         client = etsy_api.client(catalog)
         for batch in context.partition_keys:
             ids = catalog.batch_listing_ids(batch)
             records, missing = read_listings(client, ids)
             catalog.upsert_listings(records)
             catalog.mark_gone(missing, datetime.now(UTC))
-            found, gone = found + len(records), gone + len(missing)
             unaccounted |= set(ids) - {stored.listing_id for stored in catalog.listings(batch, include_gone=True)}
-            images += len(catalog.images(batch))
+            counts = {"dagster/row_count": len(records), "listings_gone": len(missing)}
+            results.add(batch, {context.asset_key: {**counts, "images": len(catalog.images(batch))}})
             context.log.info("%s: %d listings, %d gone from Etsy", batch, len(records), len(missing))
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": found, "listings_gone": gone, "images": images},
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=COMPLETE, passed=not unaccounted, metadata={"unaccounted": sorted(unaccounted)}
-            )
-        ],
+    check = dg.AssetCheckResult(
+        check_name=COMPLETE, passed=not unaccounted, metadata={"unaccounted": sorted(unaccounted)}
     )
+    return dg.MaterializeResult(check_results=[check])
 
 
 def read_listings(client: EtsyClient, ids: list[int]) -> tuple[list[ListingRecord], list[int]]:
