@@ -5,13 +5,15 @@ import json
 import dagster as dg
 import requests
 
+from etsy_assets.automation.instance_state import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
+
 WEBHOOK_TIMEOUT_SECONDS = 10
 
 
 def failure_message(run: dg.DagsterRun, error: str) -> str:
     """One line that says which run failed, on what, and why."""
-    partition = run.tags.get("dagster/partition")
-    of = f" of {partition}" if partition else ""
+    partition, first, last = (run.tags.get(tag) for tag in (PARTITION_TAG, RANGE_START_TAG, RANGE_END_TAG))
+    of = f" of {partition}" if partition else f" of {first} to {last}" if first else ""
     return f"Run {run.run_id[:8]} of {run.job_name}{of} failed: {' '.join(error.split())[:500]}"
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import dagster as dg
 
 from etsy_assets.automation.decisions import BatchRuns
+from etsy_assets.partitions import listing_batches
 
 PARTITION_TAG = "dagster/partition"
+# A run of several partitions bears the first and the last.
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
 # What a publishing run was requested for: a segment or the snapshot, and the event that made it necessary.
 TARGET_TAG = "etsy_assets/target"
 IN_FLIGHT = [
@@ -62,18 +66,20 @@ def covered_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     return planned.storage_id if records and planned and planned.storage_id < records[0].storage_id else 0
 
 
-def batch_runs(instance: dg.DagsterInstance, job: str, batches: Sequence[str]) -> dict[str, BatchRuns]:
-    """The runs of `job` of each batch that has any, and whatever else of it is in flight, whoever launched them.
+def batch_runs(
+    instance: dg.DagsterInstance, job: str, whole: Collection[dg.AssetKey], batches: Sequence[str]
+) -> dict[str, BatchRuns]:
+    """The runs of each batch as a whole, by itself or in a range, and whatever else of it is in flight.
 
-    A batch of which a person has materialized one asset has not been run as a whole.
+    A run of `job` is one of whole batches, and so is one that a backfill made for all the assets of `whole`. A batch of
+    which a person has materialized one asset has not been run as a whole.
     """
+    known, ordered = set(batches), listing_batches.get_partition_keys(dynamic_partitions_store=instance)
     runs: dict[str, list[dg.DagsterRun]] = defaultdict(list)
-    for start in range(0, len(batches), PARTITIONS_A_QUERY):
-        part = list(batches[start : start + PARTITIONS_A_QUERY])
-        # Newest first, as the instance gives them.
-        for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: part})):
-            if run.job_name == job or run.status in IN_FLIGHT:
-                runs[run.tags[PARTITION_TAG]].append(run)
+    for run in runs_of_partitions(instance, batches):
+        if run.status in IN_FLIGHT or run.job_name == job or set(run.asset_selection or ()) >= set(whole):
+            for batch in known.intersection(partitions_of(run, ordered)):
+                runs[batch].append(run)
     return {
         batch: BatchRuns(
             failures=sum(run.status in FAILED for run in found),
@@ -84,10 +90,37 @@ def batch_runs(instance: dg.DagsterInstance, job: str, batches: Sequence[str]) -
     }
 
 
-def partitions_in_flight(instance: dg.DagsterInstance) -> set[str]:
-    """The partitions for which a run is queued or running, whoever launched it."""
+def runs_of_partitions(instance: dg.DagsterInstance, partitions: Sequence[str]) -> list[dg.DagsterRun]:
+    """The runs that have one of these partitions, and all that have a range of any; newest first."""
+    # Dagster finds runs by tags of given values only.
+    starts = [start for _, values in instance.get_run_tags([RANGE_START_TAG]) for start in values] if partitions else []
+    wanted = [(PARTITION_TAG, list(partitions)), (RANGE_START_TAG, sorted(starts))]
+    found = {
+        record.storage_id: record.dagster_run
+        for tag, values in wanted
+        for start in range(0, len(values), PARTITIONS_A_QUERY)
+        for record in instance.get_run_records(dg.RunsFilter(tags={tag: values[start : start + PARTITIONS_A_QUERY]}))
+    }
+    return [found[storage_id] for storage_id in sorted(found, reverse=True)]
+
+
+def partitions_of(run: dg.DagsterRun, ordered: Sequence[str]) -> Sequence[str]:
+    """The partitions that a run was launched for: one, or a range of those in `ordered`, a definition's keys as Dagster
+    has them.
+    """
+    if PARTITION_TAG in run.tags:
+        return [run.tags[PARTITION_TAG]]
+    first, last = run.tags.get(RANGE_START_TAG), run.tags.get(RANGE_END_TAG)
+    if first not in ordered or last not in ordered:
+        return []
+    return ordered[ordered.index(first) : ordered.index(last) + 1]
+
+
+def partitions_in_flight(instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition) -> set[str]:
+    """Those of the definition's partitions for which a run is queued or running, whoever launched it."""
+    ordered = definition.get_partition_keys(dynamic_partitions_store=instance)
     runs = instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
-    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
+    return set(ordered).intersection(partition for run in runs for partition in partitions_of(run, ordered))
 
 
 def is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:

@@ -86,7 +86,7 @@ def make_publish_sensor(
         segments = set(index_segments.get_partition_keys(dynamic_partitions_store=instance))
         step = publishing_step(
             stale=[*to_index, *to_compact],
-            indexing=partitions_in_flight(instance) & segments,
+            indexing=partitions_in_flight(instance, index_segments),
             behind=behind and tries[publication].failures < TRIES,
             publishing=is_in_flight(instance, publish_snapshot.name),
             limit=REQUESTS_A_TICK,

@@ -31,7 +31,7 @@ def make_listing_batches_sensor(
         missing = add_missing(context.instance, listing_batches, sealed)
         open_batches = sorted(set(sealed) - set(materialized_in_all(context.instance, batch_keys)))
         chosen = batches_to_request(
-            open_batches, (), batch_runs(context.instance, ingest.name, open_batches), REQUESTS_A_TICK
+            open_batches, (), batch_runs(context.instance, ingest.name, batch_keys, open_batches), REQUESTS_A_TICK
         )
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=batch, partition_key=batch) for batch in chosen],
@@ -47,13 +47,16 @@ def make_repair_sensor(
 ) -> dg.SensorDefinition:
     @dg.sensor(name="repair_sensor", job=ingest, minimum_interval_seconds=60, default_status=status)
     def repair_sensor(context: dg.SensorEvaluationContext, catalog_database: CatalogDatabase) -> dg.SensorResult:
-        """Runs a batch again whose last run failed, up to three times in all; after that it is a person's turn."""
+        """Runs a batch again whose last run failed, up to three times in all; after that it is a person's turn.
+
+        A run of several batches that failed may have finished some of them: each of the others is run by itself.
+        """
         with catalog_database.open() as catalog:
             sealed = catalog.batch_keys()
         materialized = materialized_in_all(context.instance, batch_keys)
-        broken = batches_to_repair(
-            batch_runs(context.instance, ingest.name, sorted(set(sealed) - set(materialized))), materialized, TRIES
-        )
+        unfinished = sorted(set(sealed) - set(materialized))
+        runs = batch_runs(context.instance, ingest.name, batch_keys, unfinished)
+        broken = batches_to_repair(runs, materialized, TRIES)
         requests = [
             dg.RunRequest(run_key=f"{batch}-try-{number}", partition_key=batch, tags={"etsy_assets/try": str(number)})
             for batch, number in list(broken.items())[:REQUESTS_A_TICK]

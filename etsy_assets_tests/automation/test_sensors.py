@@ -2,14 +2,14 @@
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
 
 from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
-from etsy_assets.automation.instance_state import TARGET_TAG
+from etsy_assets.automation.instance_state import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, TARGET_TAG
 from etsy_assets.catalog.records import DiscoveredListing
 from etsy_assets.partitions import index_segments, listing_batches
 from etsy_assets.resources.stores import HomeFolder
@@ -41,11 +41,23 @@ def requested(deployed: Deployment, sensor: str, cursor: str | None = None) -> l
     return [(request.run_key, request.partition_key) for request in deployed.tick(sensor, cursor).run_requests or []]
 
 
-def add_run(deployed: Deployment, job: str, status: dg.DagsterRunStatus, **tags: str) -> None:
-    """A run as it stands in the instance's records."""
+def add_run(
+    deployed: Deployment,
+    job: str,
+    status: dg.DagsterRunStatus,
+    selection: Collection[dg.AssetKey] | None = None,
+    **tags: str,
+) -> None:
+    """A run as it stands in the instance's records. tags: partition, or first and last of a range; target."""
     run_id = f"{len(deployed.instance.get_runs()):08d}-0000-0000-0000-000000000000"
-    names = {"partition": "dagster/partition", "target": TARGET_TAG}
-    run = dg.DagsterRun(job, run_id, status=status, tags={names[name]: value for name, value in tags.items()})
+    names = {"partition": PARTITION_TAG, "first": RANGE_START_TAG, "last": RANGE_END_TAG, "target": TARGET_TAG}
+    run = dg.DagsterRun(
+        job,
+        run_id,
+        status=status,
+        asset_selection=frozenset(selection) if selection is not None else None,
+        tags={names[name]: value for name, value in tags.items()},
+    )
     deployed.instance.add_run(run)
 
 
@@ -150,6 +162,51 @@ def test_a_failed_batch_that_was_completed_meanwhile_is_left_alone(deploy: Calla
     assert requested(deployed, "repair_sensor") == []
 
 
+def test_of_a_range_that_failed_each_batch_that_is_not_finished_is_run_by_itself(
+    deploy: Callable[..., Deployment],
+) -> None:
+    deployed = deploy()
+    discover(deployed, 12)
+    deployed.tick("listing_batches_sensor")
+    add_run(deployed, "ingest", dg.DagsterRunStatus.FAILURE, first="batch-000000", last="batch-000002")
+    report_embedded(deployed.instance, "batch-000001")
+    assert requested(deployed, "repair_sensor") == [
+        ("batch-000000-try-2", "batch-000000"),
+        ("batch-000002-try-2", "batch-000002"),
+    ]
+    # It counts as a try of each, and what has been run is not new.
+    assert requested(deployed, "listing_batches_sensor") == [("batch-000003", "batch-000003")]
+    add_run(deployed, "ingest", dg.DagsterRunStatus.FAILURE, partition="batch-000000")
+    add_run(deployed, "ingest", dg.DagsterRunStatus.STARTED, partition="batch-000002")
+    assert requested(deployed, "repair_sensor") == [("batch-000000-try-3", "batch-000000")]
+
+
+def test_a_batch_in_a_range_that_is_under_way_is_neither_requested_nor_repaired(
+    deploy: Callable[..., Deployment],
+) -> None:
+    deployed = deploy()
+    discover(deployed, 9)
+    deployed.tick("listing_batches_sensor")
+    add_run(deployed, "ingest", dg.DagsterRunStatus.FAILURE, partition="batch-000001")
+    # Whatever part of the batches it is that someone backfills.
+    add_run(deployed, "__ASSET_JOB", dg.DagsterRunStatus.STARTED, first="batch-000000", last="batch-000001")
+    assert requested(deployed, "repair_sensor") == []
+    assert requested(deployed, "listing_batches_sensor") == [("batch-000002", "batch-000002")]
+
+
+def test_a_backfill_of_the_assets_of_whole_batches_that_failed_is_repaired_and_one_of_few_assets_is_not(
+    deploy: Callable[..., Deployment],
+) -> None:
+    deployed = deploy()
+    discover(deployed, 6)
+    deployed.tick("listing_batches_sensor")
+    failed, few, whole = dg.DagsterRunStatus.FAILURE, BATCH_ENDS[:1], [*BATCH_ENDS, dg.AssetKey("images")]
+    add_run(deployed, "__ASSET_JOB", failed, few, first="batch-000000", last="batch-000001")
+    assert requested(deployed, "repair_sensor") == []
+    add_run(deployed, "__ASSET_JOB", failed, whole, first="batch-000001", last="batch-000001")
+    assert requested(deployed, "repair_sensor") == [("batch-000001-try-2", "batch-000001")]
+
+
 def test_a_published_corpus_asks_for_nothing(copied: Callable[..., Deployment]) -> None:
     deployed = copied()
     for sensor in SENSORS:
@@ -249,6 +306,8 @@ def test_a_segment_that_is_being_indexed_by_anyone_is_not_requested(copied: Call
     report_embedded(deployed.instance, "batch-000002")
     add_run(deployed, "__ASSET_JOB", dg.DagsterRunStatus.STARTED, partition="segment-0000")
     assert [segment for _, segment in requested(deployed, "publish_sensor")] == ["segment-0001"]
+    add_run(deployed, "index_segment", dg.DagsterRunStatus.STARTED, first="segment-0000", last="segment-0001")
+    assert requested(deployed, "publish_sensor") == []
 
 
 def test_publishing_waits_until_no_more_embeddings_come(copied: Callable[..., Deployment]) -> None:
