@@ -17,6 +17,7 @@ from etsy_assets.automation.sensors import make_listing_batches_sensor, make_rep
 from etsy_assets.encoders.registry import profile_encoders
 from etsy_assets.jobs.ensemble_search import ensemble_search
 from etsy_assets.jobs.pipeline import make_pipeline_jobs
+from etsy_assets.partitions import backfilled_by_ranges
 from etsy_assets.resources.deployment import deployment_resources
 from etsy_assets.settings import Settings
 
@@ -45,11 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[
             taxonomy,
             discovered_listings,
-            listings,
-            images,
-            cutouts,
-            embeddings,
-            text_embeddings,
+            *backfilled_by_ranges([listings, images, cutouts, embeddings, text_embeddings]),
             segment_rows,
             indexes,
             search_snapshot,
@@ -71,6 +68,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             make_run_failure_sensor(settings.webhook_url, dg.DefaultSensorStatus.RUNNING),
         ],
         resources=deployment_resources(settings),
+        # Of what is materialized without a job, too: by hand, or by a backfill of assets.
+        executor=dg.in_process_executor,
     )
 
 

@@ -121,6 +121,16 @@ def test_the_checks_are_these(definitions: dg.Definitions, encoders: tuple[str, 
     assert {(key.asset_key.to_user_string(), key.name) for key in keys} == expected_checks(encoders)
 
 
+def test_all_assets_of_a_batch_and_no_others_are_backfilled_by_ranges(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        of_batches = node.partitions_def is not None and node.partitions_def.name == "listing_batch"
+        assert node.backfill_policy == (dg.BackfillPolicy.multi_run(10) if of_batches else None), key
+    # All of such a run is done in one process, whatever assets it is of.
+    assert definitions.resolve_implicit_global_asset_job_def().executor_def.name == "in_process"
+
+
 def test_every_asset_says_what_it_is_whose_it_is_and_of_which_version(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 import dagster as dg
+import pytest
 
-from etsy_assets_tests.assets.deployment import ENCODERS, Deployment, materializations
+from etsy_assets.encoders.embeddings import read_embeddings
+from etsy_assets.imaging.archive import ImageArchive
+from etsy_assets_tests.assets.deployment import ENCODERS, Deployment, materializations, retries_of, sentence_of
+from etsy_assets_tests.assets.hasty import HastyDownloads
 
-FIRST, LAST = "batch-000001", "batch-000002"
+BEFORE, FIRST, LAST = "batch-000000", "batch-000001", "batch-000002"
 IMAGE_STAGES = ("images", "cutouts")
 
 
@@ -27,6 +31,66 @@ def test_a_range_of_batches_is_ingested_in_one_run_and_comes_out_the_same(
     with deployed.catalog() as catalog:
         missing = {image.image_id for image in catalog.images(LAST)}
     assert shop.requests().images == dict.fromkeys(missing, 1)
+
+
+def recorded(deployed: Deployment, run: dg.ExecuteInProcessResult, *key: str) -> dict[str, dg.AssetMaterialization]:
+    """What a run, successful or not, has left of an asset in the instance's records, by batch."""
+    records = deployed.instance.fetch_materializations(dg.AssetKey(key), limit=100).records
+    found = [record.asset_materialization for record in reversed(records) if record.run_id == run.run_id]
+    assert len({materialization.partition for materialization in found}) == len(found)
+    return {str(materialization.partition): materialization for materialization in found}
+
+
+def test_each_batch_of_a_range_has_the_figures_of_its_own(
+    copied: Callable[..., Deployment], open_shop: Callable
+) -> None:
+    deployed = copied(open_shop().url)
+    home = deployed.home
+    run = deployed.run_range("ingest", BEFORE, LAST)
+    assert run.success
+    with deployed.catalog() as catalog:
+        images = {batch: len(catalog.images(batch)) for batch in (BEFORE, FIRST, LAST)}
+    assert len(set(images.values())) > 1
+    for batch, found in recorded(deployed, run, "listings").items():
+        assert found.metadata["images"].value == images[batch]
+    for batch, found in recorded(deployed, run, "cutouts").items():
+        cutouts = ImageArchive.open(home.cutouts(batch)).ok_entries()
+        assert found.metadata["dagster/row_count"].value == len(cutouts)
+    for batch, found in recorded(deployed, run, "embeddings", ENCODERS[0]).items():
+        vectors = read_embeddings(home.embeddings(ENCODERS[0], batch))
+        assert found.metadata["dagster/row_count"].value == len(vectors)
+
+
+def test_when_a_batch_of_a_range_fails_it_is_named_and_those_before_it_are_materialized(
+    copied: Callable[..., Deployment],
+) -> None:
+    deployed = copied()
+    deployed.home.images(FIRST).unlink()
+    run = deployed.run_range("ingest", BEFORE, LAST, only=[dg.AssetKey("cutouts")])
+    assert not run.success
+    assert retries_of(run) == 0
+    assert sentence_of(run).endswith(f"({FIRST} failed; 1 of 3 batches were finished before it.)")
+    assert str(deployed.home.images(FIRST)) in sentence_of(run)
+    assert list(recorded(deployed, run, "cutouts")) == [BEFORE]
+    # As complete as that of a run that succeeds.
+    finished = recorded(deployed, run, "cutouts")[BEFORE]
+    again = deployed.run("ingest", BEFORE, only=[dg.AssetKey("cutouts")])
+    (usual,) = materializations(again, "cutouts")
+    assert finished.metadata.keys() == usual.metadata.keys()
+    assert finished.tags["dagster/code_version"] == usual.tags["dagster/code_version"]
+
+
+def test_a_range_that_meets_a_passing_fault_records_what_is_finished_once(
+    copied: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
+    deployed = copied(resources={"image_downloads": HastyDownloads()})
+    for path in deployed.home.images(LAST).parent.glob(f"{LAST}.*"):
+        path.unlink()
+    run = deployed.run_range("ingest", BEFORE, LAST, only=[dg.AssetKey("images")])
+    assert not run.success
+    assert retries_of(run) == 2
+    assert list(recorded(deployed, run, "images")) == [BEFORE, FIRST]
 
 
 def test_a_range_of_one_asset_leaves_the_others_alone(copied: Callable[..., Deployment]) -> None:
