@@ -1,0 +1,1 @@
+"""What Dagster costs beside the work that it runs."""
