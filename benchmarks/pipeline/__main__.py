@@ -180,7 +180,7 @@ def main(quick: bool, path: Path | None, only: Sequence[str], rounds: int | None
     images = 100 if quick else 1000
     with TemporaryDirectory() as name:
         folder = Path(name)
-        shop = PhotoShop(2 * images, folder / "photos")
+        shop = PhotoShop(2 * images)
         with serve(shop) as running:
             bench = Bench(folder, shop, running.url, deployed_options(), rounds or (1 if quick else 5), report)
             for measure in only or MEASURES:

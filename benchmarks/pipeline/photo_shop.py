@@ -3,29 +3,29 @@
 import itertools
 import os
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from pathlib import Path
 
 from benchmarks.report import progress
-from etsy_assets.demo.photos import FULL_SIZE
+from etsy_assets.demo.photo_facts import PhotoFacts
+from etsy_assets.demo.photos import FULL_SIZE, PhotoStore
 from etsy_assets.demo.shop import SimulatedShop
 
 _PICTURES = 120
+_ADDED_AT_ONCE = 20
 
 
 class PhotoShop(SimulatedShop):
     """Each photo is one of a few rendered ones, with its id in a comment, so that no two files are the same."""
 
-    def __init__(self, images: int, photo_folder: Path) -> None:
-        """images: it has so many at least, and no listing more than that takes."""
-        super().__init__(listings=images, photo_folder=photo_folder)
-        for stocked in self.listings()[self.listings_with(images) :]:
-            self.remove_listing(stocked.listing_id)
-        first = [photo.image_id for stocked in self.listings() for photo in stocked.photos][:_PICTURES]
-        progress(f"rendering {len(first)} photos")
+    def __init__(self, images: int) -> None:
+        """images: it has so many at least."""
+        super().__init__(listings=0)
+        photos: list[PhotoFacts] = []
+        while len(photos) < images:
+            self.add_listings(_ADDED_AT_ONCE)
+            photos = [photo for stocked in self.listings() for photo in stocked.photos]
+        progress(f"rendering {_PICTURES} photos")
         with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            render = partial(_rendered, listings=len(self.listings()), photo_folder=photo_folder)
-            self._pictures = list(pool.map(render, first, chunksize=4))
+            self._pictures = list(pool.map(_rendered, photos[:_PICTURES], chunksize=4))
 
     def listings_with(self, images: int) -> int:
         """How many listings, from the oldest on, it takes to have so many images."""
@@ -37,5 +37,5 @@ class PhotoShop(SimulatedShop):
         return picture[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + picture[2:]
 
 
-def _rendered(image_id: int, listings: int, photo_folder: Path) -> bytes:
-    return SimulatedShop(listings=listings, photo_folder=photo_folder).jpeg(image_id)
+def _rendered(photo: PhotoFacts) -> bytes:
+    return PhotoStore().jpeg(photo)
