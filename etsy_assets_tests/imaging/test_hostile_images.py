@@ -12,16 +12,14 @@ import pytest
 
 from etsy_assets.catalog.records import ImageRecord
 from etsy_assets.encoders.embeddings import read_embeddings
-from etsy_assets.encoders.registry import profile_encoders
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.validation import ImageLimits, decode_image
 from etsy_assets.storage import Home
 from etsy_assets_tests.imaging.image_server import Answer, running_image_server
 from etsy_assets_tests.imaging.mask_network import write_mask_network
 from etsy_assets_tests.imaging.odd_images import OddImage, odd_images
-from etsy_assets_tests.imaging.three_stages import BATCH
+from etsy_assets_tests.imaging.three_stages import BATCH, ENCODERS
 
-ENCODERS = tuple(spec.name for spec in profile_encoders("demo"))
 FIRST_ID = 5_000_000_000
 MEMORY_MB = 1_500
 ANY_SIZE = ImageLimits(min_side=1, max_pixels=2**31, stub_bytes=0)

@@ -13,13 +13,15 @@ from pathlib import Path
 from etsy_assets.catalog.records import ImageRecord, Outcome
 from etsy_assets.encoders.batch import embed_batch
 from etsy_assets.encoders.loading import load_encoder
-from etsy_assets.encoders.registry import profile_encoders
+from etsy_assets.encoders.registry import find_encoder
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.cutouts import BackgroundRemover, cut_out_batch
 from etsy_assets.imaging.download import DownloadOptions, download_batch
 from etsy_assets.storage import Home
 
 BATCH = "batch-000000"
+# One of each model class, each with a library's own preprocessing.
+ENCODERS = ("demo_clip_a", "demo_dinov2_a", "demo_dinov3")
 HASTY = DownloadOptions(max_tries=2, backoff_seconds=0.001, max_backoff_seconds=0.002)
 
 
@@ -40,7 +42,7 @@ def main(folder: str, mask_network: str) -> None:
     remover = BackgroundRemover("u2net_custom", Path(mask_network))
     outcomes += cut_out_batch(home.images(BATCH), home.cutouts(BATCH), remover).outcomes
     peaks["cutouts"] = peak_mb()
-    encoders = {spec.name: load_encoder(spec) for spec in profile_encoders("demo")}
+    encoders = {name: load_encoder(find_encoder(name)) for name in ENCODERS}
     paths = {name: home.embeddings(name, BATCH) for name in encoders}
     with ImageArchive.open(home.cutouts(BATCH)) as cutouts:
         outcomes += embed_batch(cutouts, encoders, paths).outcomes
