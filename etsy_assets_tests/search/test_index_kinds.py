@@ -105,16 +105,16 @@ def test_a_kind_that_misses_the_recall_is_passed_over_and_the_manifest_says_so(h
 
 
 def test_a_codebook_far_from_the_recall_is_not_trained_again_for_each_segment(home: Home) -> None:
-    policy = IndexPolicy(IndexKind.IVF_PQ, target_recall=0.999)
+    policy = IndexPolicy(IndexKind.IVF_RABITQ, target_recall=0.999)
     for number in range(3):
         index_batches(home, f"segment-{number:04d}", {f"batch-{number:06d}": without_structure(number)}, policy)
 
     kinds = [json.loads(path.read_text())["kind"] for path in home.codebooks(ENCODER).glob("*.json")]
-    assert kinds.count(IndexKind.IVF_PQ) == 1
+    assert kinds.count(IndexKind.IVF_RABITQ) == 1
 
 
 def without_structure(seed: int) -> np.ndarray:
-    """Unit vectors of which half a byte a dimension tells no neighbour."""
+    """Unit vectors of which a bit a dimension tells no neighbour."""
     random = np.random.default_rng(seed).normal(size=(3000, DIMENSION))
     return (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float16)
 
