@@ -1,6 +1,5 @@
 """A published snapshot, opened for reading: its indexes memory-mapped, and the identity of every row."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from etsy_assets.search.searchers import IndexPart
 from etsy_assets.search.segments import FileKey, Segment
 from etsy_assets.search.snapshots import Snapshot
 from etsy_assets.search.tombstones import read_dead_rows, wholly_dead
+from etsy_assets.search.verified_files import VerifiedFiles
 from etsy_assets.storage import Home
 
 Ids = npt.NDArray[np.int64]
@@ -79,18 +79,20 @@ class Corpus:
 
     @classmethod
     def open(cls, home: Home, snapshot: Snapshot, *, verify: bool = True, previous: "Corpus | None" = None) -> "Corpus":
-        """Opens every file of the snapshot; what `previous` has open already is taken over and not read again.
+        """Opens every file of the snapshot; what `previous` has open already is taken over as it is.
 
-        verify: read all bytes and compare them with the snapshot's checksums. Raises CorruptArtifact, naming the file
-        and how to build it again, when one is missing, damaged, or not of the shape that the snapshot says.
+        verify: compare the bytes with the snapshot's checksums, of each file that was not read on this machine since it
+        was written. Raises CorruptArtifact, naming the file and how to build it again, when one is missing, damaged, or
+        not of the shape that the snapshot says.
         """
         known = {} if previous is None else previous._segments
-        files = {file for key in known for file in key}
-        codebooks = OpenCodebooks(home)
+        codebooks, verified = OpenCodebooks(home), VerifiedFiles(home)
         segments = {
-            segment.key: known.get(segment.key) or _open_segment(home, segment, verify, files, codebooks)
+            segment.key: known.get(segment.key) or _open_segment(home, segment, verify, verified, codebooks)
             for segment in snapshot.segments
         }
+        if verify:
+            verified.confirm()
         return cls(snapshot, segments)
 
     @property
@@ -145,9 +147,10 @@ def _marked(segments: list[tuple[int, Ids]]) -> npt.NDArray[np.bool_]:
 
 
 def _open_segment(
-    home: Home, segment: Segment, verify: bool, known: Collection[FileKey], codebooks: OpenCodebooks
+    home: Home, segment: Segment, verify: bool, verified: VerifiedFiles, codebooks: OpenCodebooks
 ) -> _OpenSegment:
-    for problem in (*segment.problems(home, verify, known), *segment.uneven()):
+    untouched = verified.untouched(segment.named_files(home))
+    for problem in (*segment.problems(home, verify, untouched), *segment.uneven()):
         raise CorruptArtifact(problem)
     rows = read_rows(home, segment.rows)
     dead = read_dead_rows(home, segment)

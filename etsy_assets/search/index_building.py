@@ -1,6 +1,6 @@
 """Makes the index of a segment: the first kind, from the cheapest on, that finds what exact search finds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,10 @@ from etsy_assets.search.manifests import CodebookManifest, IndexManifest, Passed
 from etsy_assets.search.matrix import Matrix
 from etsy_assets.search.tuning import Truth, Tuned, exact_neighbours, tune
 from etsy_assets.storage import Home
+
+_WITHIN_REACH = 0.2
+"""Recall that a codebook of the segment's own may gain over a shared one. If more is lacking with all lists probed, it
+is the codes that are too coarse, and training would only take its minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class IndexBuilder:
         What `earlier` holds is extended when it is of the kind and the codebook that are chosen now.
         """
         passed_over: dict[IndexKind, float] = {}
-        for kind, codebook in self._choices():
+        for kind, codebook in self._choices(passed_over):
             start = self._start(earlier, kind, codebook)
             index = fill_index(kind, self.matrix, codebook, self.segment, start)
             tuned = self._tune(kind, index, codebook, earlier.manifest.effort if earlier and start is not None else 1)
@@ -66,17 +70,21 @@ class IndexBuilder:
             passed_over[kind] = max(tuned.recall, passed_over.get(kind, 0.0))
         raise AssertionError("Exact search finds everything.")
 
-    def _choices(self) -> Iterator[tuple[IndexKind, Codebook | None]]:
-        """Kinds with codebooks: the shared one first, then one that is trained on this very segment."""
+    def _choices(self, passed_over: Mapping[IndexKind, float]) -> Iterator[tuple[IndexKind, Codebook | None]]:
+        """Kinds with codebooks: the shared one first, then one that is trained on this very segment.
+
+        passed_over: by kind, the best recall of what was tried so far.
+        """
         kind: IndexKind | None = self.policy.first_kind(*self.matrix.shape)
         while kind is not None:
             if kind.has_codebook:
                 shared = suitable_codebook(self.home, self.name, kind, self.fingerprint, self.matrix.shape[0])
                 if shared is not None:
                     yield kind, open_codebook(self.home, shared)
-                own = train_codebook(self.home, self.name, kind, self.fingerprint, self.matrix)
-                if shared is None or own.stamp != shared.stamp:
-                    yield kind, open_codebook(self.home, own)
+                if shared is None or passed_over[kind] >= self.policy.target_recall - _WITHIN_REACH:
+                    own = train_codebook(self.home, self.name, kind, self.fingerprint, self.matrix)
+                    if shared is None or own.stamp != shared.stamp:
+                        yield kind, open_codebook(self.home, own)
             else:
                 yield kind, None
             kind = MORE_EXACT.get(kind)

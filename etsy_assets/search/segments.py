@@ -32,6 +32,10 @@ class NamedFile:
     segment: str
     remedy: str
 
+    @property
+    def key(self) -> FileKey:
+        return self.segment, self.path.name, self.stamp.sha256
+
 
 class DeadRows(Manifest):
     """Rows of a segment whose images are no longer to be had: not to be returned, and not to be counted.
@@ -110,11 +114,10 @@ class Segment(Manifest):
     def problems(self, home: Home, checksum: bool = True, known: Collection[FileKey] = ()) -> Iterator[str]:
         """One sentence for each file that is missing or damaged, naming it and how to build it again.
 
-        known: files whose bytes are not read, because they were when they became part of the corpus.
+        known: files whose bytes are not read, because they were before.
         """
         for file in self.named_files(home):
-            read = checksum and (self.name, file.path.name, file.stamp.sha256) not in known
-            if problem := file.stamp.problem(file.path, read):
+            if problem := file.stamp.problem(file.path, checksum and file.key not in known):
                 yield f"{problem}: {file.remedy}."
 
     def uneven(self) -> Iterator[str]:

@@ -95,16 +95,28 @@ def test_a_new_batch_extends_the_index_to_what_building_it_whole_gives(home: Hom
 
 
 def test_a_kind_that_misses_the_recall_is_passed_over_and_the_manifest_says_so(home: Home) -> None:
-    """Half a byte a dimension of vectors without any structure: no neighbour can be told by it."""
-    random = np.random.default_rng(5).normal(size=(3000, DIMENSION))
-    vectors = (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float16)
     manifest = index_batches(
-        home, "segment-0000", {"batch-000000": vectors}, IndexPolicy(kind=IndexKind.IVF_PQ, target_recall=0.999)
+        home, "segment-0000", {"batch-000000": without_structure(5)}, IndexPolicy(IndexKind.IVF_PQ, target_recall=0.999)
     )
 
     assert manifest.kind in (IndexKind.IVF_SQ8, IndexKind.FLAT)
     assert manifest.recall >= 0.999
     assert manifest.passed_over[0].kind == IndexKind.IVF_PQ and manifest.passed_over[0].recall < 0.999
+
+
+def test_a_codebook_far_from_the_recall_is_not_trained_again_for_each_segment(home: Home) -> None:
+    policy = IndexPolicy(IndexKind.IVF_RABITQ, target_recall=0.999)
+    for number in range(3):
+        index_batches(home, f"segment-{number:04d}", {f"batch-{number:06d}": without_structure(number)}, policy)
+
+    kinds = [json.loads(path.read_text())["kind"] for path in home.codebooks(ENCODER).glob("*.json")]
+    assert kinds.count(IndexKind.IVF_RABITQ) == 1
+
+
+def without_structure(seed: int) -> np.ndarray:
+    """Unit vectors of which a bit a dimension tells no neighbour."""
+    random = np.random.default_rng(seed).normal(size=(3000, DIMENSION))
+    return (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float16)
 
 
 def test_the_most_exact_kind_that_fits_into_the_memory_is_tried_first() -> None:
