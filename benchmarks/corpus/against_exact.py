@@ -72,7 +72,7 @@ def deletes(bench: Bench) -> None:
         segment: dead[(dead >= start) & (dead < start + sizes[segment])] - start for segment, start in starts.items()
     }
     snapshot = publish_with_dead(bench.layout.home, bench.built.versions, by_segment)
-    corpus = Corpus.open(bench.layout.home, snapshot, previous=bench.corpus)
+    corpus = Corpus.open(bench.layout.home, snapshot, previous=bench.corpus, codes_in_memory=True)
     answers = [answer(corpus, vectors) for vectors in bench.queries]
     after = recall(answers, bench.exact_answers(corpus, truth, dead))
     before = recall(

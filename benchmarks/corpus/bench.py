@@ -48,7 +48,7 @@ class Bench:
 
 def bench_of(layout: Layout, built: Built, report: Report, queries: int, timed: int) -> Bench:
     """Opens the corpus, which reads every file once, and so warms the page cache."""
-    corpus = Corpus.open(layout.home, built.snapshot)
+    corpus = Corpus.open(layout.home, built.snapshot, codes_in_memory=True)
     bench = Bench(layout, built, corpus, report, query_vectors(layout.shop, queries), timed, truth=None)
     bench.truth = load_truth(bench.truth_path)
     return bench

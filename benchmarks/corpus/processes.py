@@ -64,7 +64,7 @@ def _serve(home: Home, snapshot: str, queries: str) -> ServingMemory:
     with np.load(queries) as stored:
         vectors = {encoder: stored[encoder] for encoder in ENCODERS}
     imported = _status_bytes("RssAnon")
-    corpus = Corpus.open(home, read_snapshot(home, snapshot))
+    corpus = Corpus.open(home, read_snapshot(home, snapshot), codes_in_memory=True)
     for number in range(len(vectors[ENCODERS[0]])):
         answer(corpus, {encoder: vectors[encoder][number] for encoder in ENCODERS})
     return ServingMemory(imported, _status_bytes("RssAnon"))

@@ -41,7 +41,7 @@ def query_during_swaps(layout: Layout, versions: Mapping[str, str]) -> Answers:
     store_embeddings(layout, range(_FIRST, _FIRST + SWAPS))
     small = [build_segment(home, SWAP_SEGMENT, [_FIRST + number]) for number in range(SWAPS)]
     before = publish(home, {**versions, SWAP_SEGMENT: small[-1]}).version
-    engine = SearchEngine(home, _no_encoder)
+    engine = SearchEngine(home, _no_encoder, codes_in_memory=True)
     engine.refresh()
     answers, stop = Answers(), threading.Event()
     asked = [_first_image(layout, _FIRST + number) for number in range(SWAPS)]

@@ -53,7 +53,7 @@ class Corpus:
     dead: (images,) and dead_listings: (listings,), bool, whether the row stands for what is no longer to be had.
     """
 
-    def __init__(self, snapshot: Snapshot, segments: dict[_Key, _OpenSegment]) -> None:
+    def __init__(self, snapshot: Snapshot, segments: dict[_Key, _OpenSegment], codes_in_memory: bool = False) -> None:
         self.snapshot = snapshot
         self._segments = segments
         opened = list(segments.values())
@@ -69,21 +69,32 @@ class Corpus:
             [none, *(start + segment.first_rows for start, segment in zip(starts, opened, strict=False))]
         )
         self.indexes = {
-            name: EncoderIndex(encoder.dimension, [segment.indexes[name] for segment in opened])
+            name: EncoderIndex(encoder.dimension, [segment.indexes[name] for segment in opened], codes_in_memory)
             for name, encoder in snapshot.encoders.items()
         }
         self.text_indexes = {
-            name: EncoderIndex(encoder.dimension, [segment.text_indexes[name] for segment in opened])
+            name: EncoderIndex(encoder.dimension, [segment.text_indexes[name] for segment in opened], codes_in_memory)
             for name, encoder in snapshot.text_encoders.items()
         }
 
     @classmethod
-    def open(cls, home: Home, snapshot: Snapshot, *, verify: bool = True, previous: "Corpus | None" = None) -> "Corpus":
+    def open(
+        cls,
+        home: Home,
+        snapshot: Snapshot,
+        *,
+        verify: bool = True,
+        previous: "Corpus | None" = None,
+        codes_in_memory: bool = False,
+    ) -> "Corpus":
         """Opens every file of the snapshot; what `previous` has open already is taken over as it is.
 
         verify: compare the bytes with the snapshot's checksums, of each file that was not read on this machine since it
-        was written. Raises CorruptArtifact, naming the file and how to build it again, when one is missing, damaged, or
-        not of the shape that the snapshot says.
+        was written. codes_in_memory: copy the inverted lists together, for a process that answers many queries: 40 %
+        less time in the lists, for 0.5 kB of memory an image and a second a million images.
+
+        Raises CorruptArtifact, naming the file and how to build it again, when one is missing, damaged, or not of the
+        shape that the snapshot says.
         """
         known = {} if previous is None else previous._segments
         codebooks, verified = OpenCodebooks(home), VerifiedFiles(home)
@@ -93,7 +104,7 @@ class Corpus:
         }
         if verify:
             verified.confirm()
-        return cls(snapshot, segments)
+        return cls(snapshot, segments, codes_in_memory)
 
     @property
     def version(self) -> str:

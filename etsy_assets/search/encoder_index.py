@@ -40,11 +40,12 @@ class Hits:
 class EncoderIndex:
     """Rows are numbered through all parts, in their order. Safe to use from several threads."""
 
-    def __init__(self, dimension: int, parts: Sequence[IndexPart]) -> None:
+    def __init__(self, dimension: int, parts: Sequence[IndexPart], codes_in_memory: bool = False) -> None:
+        """codes_in_memory: as for Corpus.open."""
         self.dimension = dimension
         self._parts = tuple(parts)
         self._starts = np.cumsum([0, *(part.matrix.shape[0] for part in self._parts)])
-        self._searchers = make_searchers(self._parts, self._starts[:-1].tolist())
+        self._searchers = make_searchers(self._parts, self._starts[:-1].tolist(), codes_in_memory)
 
     @property
     def rows(self) -> int:
@@ -65,7 +66,7 @@ class EncoderIndex:
             # What looks nearest in any of them is re-scored; all of it would be much that is not wanted.
             near = np.concatenate([near for _, near in found])
             rows = rows[np.lexsort((rows, -near))[: candidates(k + len(skipped))]]
-        rows = np.setdiff1d(rows, skipped)
+        rows = np.sort(rows) if not len(skipped) else np.setdiff1d(rows, skipped)
         similarities = self.score(vector, rows)
         best = np.lexsort((rows, -similarities))[:k]
         return Hits(rows[best], similarities[best], rows, similarities)
@@ -73,7 +74,7 @@ class EncoderIndex:
     def score_all(self, vector: Vector, rows: Ids, hits: Hits) -> Similarities:
         """As score, of ascending rows, without those again that were scored for `hits` of the same vector."""
         similarities = np.empty(len(rows), dtype=np.float32)
-        known = np.isin(rows, hits.scored, assume_unique=True)
+        known = contains(hits.scored, rows)
         similarities[known] = hits.scored_similarities[np.searchsorted(hits.scored, rows[known])]
         similarities[~known] = self.score(vector, rows[~known])
         return similarities
@@ -118,3 +119,11 @@ class EncoderIndex:
             if part.dead is not None:
                 live[start + part.dead] = False
         return CorpusSample.of(np.flatnonzero(live), self.vectors, self.dimension)
+
+
+def contains(ascending: Ids, rows: Ids) -> npt.NDArray[np.bool_]:
+    """Whether each of `rows` is among ascending ones. np.isin sorts again what is sorted, five times for each query."""
+    if not len(ascending):
+        return np.zeros(len(rows), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(ascending, rows), len(ascending) - 1)
+    return np.asarray(ascending[places] == rows)

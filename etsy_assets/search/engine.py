@@ -47,15 +47,18 @@ class SearchEngine:
         cut_out: Callable[[Image.Image], QueryCutout] | None = None,
         primary_image: Callable[[int], int | None] | None = None,
         default_weights: Mapping[str, float] | None = None,
+        codes_in_memory: bool = False,
     ) -> None:
         """load_encoder: by name. cut_out: removes a query image's background; None = it is searched with as it is.
 
         primary_image: the image_id that stands for a listing; None = its first in the corpus. default_weights: by
-        encoder, for searches that give none; encoders that the corpus does not hold are passed over.
+        encoder, for searches that give none; encoders that the corpus does not hold are passed over. codes_in_memory:
+        as for Corpus.open.
         """
         self._home = home
         self._embedder = QueryEmbedder(load_encoder, cut_out, primary_image)
         self._default_weights = dict(default_weights or {})
+        self._codes_in_memory = codes_in_memory
         self._corpus: Corpus | None = None
         self._opening = threading.Lock()
 
@@ -76,7 +79,9 @@ class SearchEngine:
                     "There is nothing to search, as no snapshot was published yet: materialize search_snapshot."
                 )
             if self._corpus is None or self._corpus.version != snapshot.version:
-                self._corpus = Corpus.open(self._home, snapshot, previous=self._corpus)
+                self._corpus = Corpus.open(
+                    self._home, snapshot, previous=self._corpus, codes_in_memory=self._codes_in_memory
+                )
             return self._corpus
 
     def search(self, query: Query, options: SearchOptions | None = None) -> SearchResult:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from etsy_assets.search.background import Background
 from etsy_assets.search.candidates import ImageCandidates
 from etsy_assets.search.corpus import Corpus
-from etsy_assets.search.encoder_index import Hits, Vector
+from etsy_assets.search.encoder_index import Hits, Vector, contains
 from etsy_assets.search.turns import in_turn
 
 Ids = npt.NDArray[np.int64]
@@ -71,7 +71,7 @@ def _image_channels(
     for name, vector in vectors.items():
         index, found = corpus.indexes[name], hits[name]
         similarities = index.score_all(vector, rows, found)
-        yield name, similarities, np.isin(rows, found.rows, assume_unique=True), index.background(vector, own)
+        yield name, similarities, contains(np.sort(found.rows), rows), index.background(vector, own)
 
 
 def _text_channels(

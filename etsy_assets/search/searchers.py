@@ -56,8 +56,10 @@ class Searcher(Protocol):
         ...
 
 
-def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int]) -> list[Searcher]:
+def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int], codes_in_memory: bool) -> list[Searcher]:
     """One for each codebook and one for each part that has none. starts: the number of each part's first row.
+
+    codes_in_memory: as for Corpus.open.
 
     The effort that a segment needs is measured by a sample, and scatters. So segments that share a codebook share the
     mean of theirs: as more effort gains ever less, their mean recall is then no lower than with each one's own. One
@@ -73,7 +75,8 @@ def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int]) -> list[Se
     for group in sharing.values():
         bound = 2 * mean_effort(group)
         usual = [(part, start) for part, start in group if part.effort <= bound]
-        alone += [StackedLists(usual), *(StackedLists([one]) for one in group if one[0].effort > bound)]
+        alone.append(StackedLists(usual, codes_in_memory))
+        alone += [StackedLists([one], False) for one in group if one[0].effort > bound]
     return alone
 
 
@@ -102,12 +105,13 @@ class OnePart:
 
 
 class StackedLists:
-    """The inverted lists of segments that share a codebook, as if they were one index. Nothing is copied into memory.
+    """The inverted lists of segments that share a codebook, as if they were one index.
 
-    A query is compared with the centroids once, however many segments there are.
+    A query is compared with the centroids once, however many segments there are. It reads each list from all segments'
+    files and copies it together, or finds it copied in memory.
     """
 
-    def __init__(self, parts: Sequence[tuple[IndexPart, int]]) -> None:
+    def __init__(self, parts: Sequence[tuple[IndexPart, int]], in_memory: bool) -> None:
         import faiss
 
         first = parts[0][0]
@@ -119,10 +123,11 @@ class StackedLists:
         lists = faiss.InvertedListsPtrVector()
         for part in self._parts:
             lists.push_back(part.index.invlists)
+        stacked: Any = faiss.HStackInvertedLists(lists.size(), lists.data())
         # FAISS keeps pointers only: what they point to must live as long as this object.
-        self._lists = (lists, faiss.HStackInvertedLists(lists.size(), lists.data()))
+        self._lists = (lists, stacked) if not in_memory else (_copied(stacked),)
         self._index = faiss.clone_index(first.codebook.template)
-        self._index.replace_invlists(self._lists[1], False)
+        self._index.replace_invlists(self._lists[-1], False)
         self._index.ntotal = sum(part.matrix.shape[0] for part in self._parts)
         dead = [part.dead + part.first_id for part in self._parts if part.dead is not None and len(part.dead)]
         self._parameters = search_parameters(
@@ -135,6 +140,15 @@ class StackedLists:
         there = ids[0] >= 0
         first_ids, rows = split_ids(ids[0][there])
         return rows + self._starts[np.searchsorted(self._first_ids, first_ids)], near[0][there]
+
+
+def _copied(lists: Any) -> Any:
+    """A faiss.InvertedLists as one in memory."""
+    import faiss
+
+    copy = faiss.ArrayInvertedLists(lists.nlist, lists.code_size)
+    lists.copy_subset_to(copy, faiss.InvertedLists.SUBSET_TYPE_ID_RANGE, 0, np.iinfo(np.int64).max)
+    return copy
 
 
 def search_parameters(kind: IndexKind, effort: int, selector: Any | None = None) -> Any:

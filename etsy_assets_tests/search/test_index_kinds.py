@@ -60,6 +60,17 @@ def test_each_kind_finds_over_several_segments_what_exact_search_finds(home: Hom
         assert hits.similarities == pytest.approx(VECTORS[hits.rows] @ VECTORS[row], abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", IndexKind)
+def test_codes_in_memory_find_the_same(home: Home, kind: IndexKind) -> None:
+    mapped = opened(home, IndexPolicy(kind=kind))
+    copied = Corpus.open(home, mapped.snapshot, previous=mapped, codes_in_memory=True)
+
+    for vector in VECTORS[::307]:
+        ours, theirs = (corpus.indexes[ENCODER].search(vector, 20) for corpus in (copied, mapped))
+        assert ours.rows.tolist() == theirs.rows.tolist()
+        assert ours.similarities.tolist() == theirs.similarities.tolist()
+
+
 def test_segments_share_one_codebook_however_many_there_are(home: Home) -> None:
     corpus = opened(home, IndexPolicy(kind=IndexKind.IVF_RABITQ))
 
