@@ -81,10 +81,15 @@ def open_shop(photo_folder: Path) -> Iterator[Callable[..., "RunningShop"]]:
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, blank_instance: Path) -> Iterator[Callable[..., "Deployment"]]:
-    """Opens a deployment (see assets/deployment.py) with nothing in it."""
+def deploy(
+    tmp_path: Path, blank_instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., "Deployment"]]:
+    """Opens a deployment (see assets/deployment.py) with nothing in it, whose failed steps are tried again at once."""
+    import dagster as dg
+
     from etsy_assets_tests.assets.deployment import deployment
 
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
     with ExitStack() as stack:
 
         def deploy(*arguments: object, folder: str = "deployment", **options: object) -> "Deployment":

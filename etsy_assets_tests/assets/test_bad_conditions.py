@@ -18,12 +18,6 @@ from etsy_assets_tests.assets.hasty import HastyDownloads, hasty_resources
 BATCH = "batch-000001"
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dagster tries a failed step again after 20 seconds; here at once."""
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
-
-
 def test_a_wrong_api_key_is_a_sentence_without_the_key_and_is_not_tried_again(
     deploy: Callable[..., Deployment], open_shop: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +46,6 @@ def test_a_missing_api_key_of_the_full_profile_says_which_variables_to_set(
     assert sentence_of(run).startswith("The Etsy API has no key: set ETSY_KEYSTRING and ETSY_SHARED_SECRET")
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_shop_that_does_not_answer_is_tried_again_and_then_named(deploy: Callable[..., Deployment]) -> None:
     deployed = deploy(resources=hasty_resources(CLOSED_SHOP))
     run = deployed.run("crawl_newest")
@@ -64,7 +57,6 @@ def test_a_shop_that_does_not_answer_is_tried_again_and_then_named(deploy: Calla
         assert catalog.counts()["discovered"] == 0
 
 
-@pytest.mark.usefixtures("impatient")
 def test_an_image_server_that_is_down_is_no_batch_of_broken_images(copied: Callable[..., Deployment]) -> None:
     deployed = copied(resources={"image_downloads": HastyDownloads()})
     expected = deployed.artifacts("images")

@@ -81,9 +81,8 @@ def test_when_a_batch_of_a_range_fails_it_is_named_and_those_before_it_are_mater
 
 
 def test_a_range_that_meets_a_passing_fault_records_what_is_finished_once(
-    copied: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+    copied: Callable[..., Deployment],
 ) -> None:
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
     deployed = copied(resources={"image_downloads": HastyDownloads()})
     for path in deployed.home.images(LAST).parent.glob(f"{LAST}.*"):
         path.unlink()
