@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import dagster as dg
-import pytest
 
 from etsy_assets.encoders.embeddings import read_embeddings
 from etsy_assets.imaging.archive import ImageArchive
