@@ -91,7 +91,7 @@ class Corpus:
 
         verify: compare the bytes with the snapshot's checksums, of each file that was not read on this machine since it
         was written. codes_in_memory: copy the inverted lists together, for a process that answers many queries: 40 %
-        less time in the lists, for 0.5 kB of memory an image and a second a million images.
+        less time in the lists, for 0.5 kB of memory an image and a second a million images. SQ8's stay in the files.
 
         Raises CorruptArtifact, naming the file and how to build it again, when one is missing, damaged, or not of the
         shape that the snapshot says.

@@ -75,7 +75,9 @@ def make_searchers(parts: Sequence[IndexPart], starts: Sequence[int], codes_in_m
     for group in sharing.values():
         bound = 2 * mean_effort(group)
         usual = [(part, start) for part, start in group if part.effort <= bound]
-        alone.append(StackedLists(usual, codes_in_memory))
+        # A quarter of the vectors themselves: gigabytes, to save little of a search through that much.
+        small = group[0][0].kind is not IndexKind.IVF_SQ8
+        alone.append(StackedLists(usual, codes_in_memory and small))
         alone += [StackedLists([one], False) for one in group if one[0].effort > bound]
     return alone
 
