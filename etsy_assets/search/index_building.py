@@ -52,10 +52,12 @@ class IndexBuilder:
     def build(self, earlier: EarlierIndex | None) -> BuiltIndex:
         """Tries kinds from the policy's first to exact search, which always serves.
 
-        What `earlier` holds is extended when it is of the kind and the codebook that are chosen now.
+        What `earlier` holds is extended when it is of the kind and the codebook that are chosen now. A kind that was far
+        too coarse for it, and for at least half of the rows that there are now, is not tried again.
         """
         passed_over: dict[IndexKind, float] = {}
-        for kind, codebook in self._choices(passed_over):
+        too_coarse = self._too_coarse_for(earlier)
+        for kind, codebook in self._choices(passed_over, too_coarse):
             start = self._start(earlier, kind, codebook)
             index = fill_index(kind, self.matrix, codebook, self.segment, start)
             tuned = self._tune(kind, index, codebook, earlier.manifest.effort if earlier and start is not None else 1)
@@ -70,18 +72,35 @@ class IndexBuilder:
             passed_over[kind] = max(tuned.recall, passed_over.get(kind, 0.0))
         raise AssertionError("Exact search finds everything.")
 
-    def _choices(self, passed_over: Mapping[IndexKind, float]) -> Iterator[tuple[IndexKind, Codebook | None]]:
+    def _too_coarse_for(self, earlier: EarlierIndex | None) -> dict[IndexKind, float]:
+        """The kinds that were passed over with a recall out of reach of the target, and that recall."""
+        if earlier is None or 2 * earlier.manifest.rows < self.matrix.shape[0]:
+            return {}
+        return {
+            IndexKind(passed.kind): passed.recall
+            for passed in earlier.manifest.passed_over
+            if not self._within_reach(passed.recall)
+        }
+
+    def _within_reach(self, recall: float) -> bool:
+        return recall >= self.policy.target_recall - _WITHIN_REACH
+
+    def _choices(
+        self, passed_over: dict[IndexKind, float], too_coarse: Mapping[IndexKind, float]
+    ) -> Iterator[tuple[IndexKind, Codebook | None]]:
         """Kinds with codebooks: the shared one first, then one that is trained on this very segment.
 
-        passed_over: by kind, the best recall of what was tried so far.
+        passed_over: by kind, the best recall of what was tried so far. too_coarse: what goes into it untried.
         """
         kind: IndexKind | None = self.policy.first_kind(*self.matrix.shape)
         while kind is not None:
-            if kind.has_codebook:
+            if kind in too_coarse:
+                passed_over[kind] = too_coarse[kind]
+            elif kind.has_codebook:
                 shared = suitable_codebook(self.home, self.name, kind, self.fingerprint, self.matrix.shape[0])
                 if shared is not None:
                     yield kind, open_codebook(self.home, shared)
-                if shared is None or passed_over[kind] >= self.policy.target_recall - _WITHIN_REACH:
+                if shared is None or self._within_reach(passed_over[kind]):
                     own = train_codebook(self.home, self.name, kind, self.fingerprint, self.matrix)
                     if shared is None or own.stamp != shared.stamp:
                         yield kind, open_codebook(self.home, own)

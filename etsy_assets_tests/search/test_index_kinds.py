@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from etsy_assets.errors import CorruptArtifact
+from etsy_assets.search import index_building
 from etsy_assets.search.codebook import affordable_lists
 from etsy_assets.search.corpus import Corpus
 from etsy_assets.search.encoder_index import EncoderIndex
@@ -122,6 +123,23 @@ def test_a_codebook_far_from_the_recall_is_not_trained_again_for_each_segment(ho
 
     kinds = [json.loads(path.read_text())["kind"] for path in home.codebooks(ENCODER).glob("*.json")]
     assert kinds.count(IndexKind.IVF_RABITQ) == 1
+
+
+def test_a_kind_far_from_the_recall_is_not_tried_again_when_the_segment_grows(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = IndexPolicy(IndexKind.IVF_RABITQ, target_recall=0.999)
+    batches = {"batch-000000": without_structure(1)}
+    first = index_batches(home, "segment-0000", batches, policy)
+    tried = []
+    fill = index_building.fill_index
+    monkeypatch.setattr(index_building, "fill_index", lambda kind, *rest: tried.append(kind) or fill(kind, *rest))
+    grown = index_batches(home, "segment-0000", {**batches, "batch-000001": clustered_vectors(500, 2)}, policy)
+
+    assert (tried, grown.kind, grown.passed_over) == ([first.kind], first.kind, first.passed_over)
+    tried.clear()
+    index_batches(home, "segment-0000", {**batches, "batch-000002": clustered_vectors(4000, 3)}, policy)
+    assert tried[0] == IndexKind.IVF_RABITQ
 
 
 def without_structure(seed: int) -> np.ndarray:
