@@ -52,8 +52,8 @@ class IndexBuilder:
     def build(self, earlier: EarlierIndex | None) -> BuiltIndex:
         """Tries kinds from the policy's first to exact search, which always serves.
 
-        What `earlier` holds is extended when it is of the kind and the codebook that are chosen now. A kind that was far
-        too coarse for it, and for at least half of the rows that there are now, is not tried again.
+        What `earlier` holds is extended when it is of the kind and codebook that are chosen now. A kind that was far
+        too coarse for it is not tried again until there are twice as many rows.
         """
         passed_over: dict[IndexKind, float] = {}
         too_coarse = self._too_coarse_for(earlier)
