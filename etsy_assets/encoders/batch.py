@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from PIL import Image
+
 from etsy_assets.catalog.records import Outcome
 from etsy_assets.encoders.base import Encoder
 from etsy_assets.encoders.journal import RowKey
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 CUTOUT_LIMITS = ImageLimits(min_side=1, stub_bytes=0)
 # An encoder that scales the shorter side to 256 px would make 2 GB of a strip of 100 x 250,000 pixels.
 LONGEST_SHAPE = 16
-# Of 25 million pixels the processors of transformers make 750 MB. No encoder sees more than a quarter of these.
-SIDE_BEFORE_PROCESSING = 1024
 LOCK_WAIT_SECONDS = 30.0
 FAILED_BEFORE = "failed_before: not decodable in the run that was killed; run the batch again"
 
@@ -130,16 +130,27 @@ def _row_key(entry: CutoutEntry) -> RowKey:
 
 
 def _inputs_of(data: bytes, encoders: Mapping[str, Encoder]) -> "dict[str, torch.Tensor] | InvalidImage":
-    """The cutout as each encoder's input; the fault, if it has none."""
-    try:
-        image = decode_image(data, CUTOUT_LIMITS).image
-    except InvalidImage as error:
-        return error
-    if max(image.size) > LONGEST_SHAPE * min(image.size):
-        return InvalidImage("extreme_shape", f"{image.width} x {image.height} pixels, over {LONGEST_SHAPE} to 1")
-    # Averages of whole blocks of pixels; what is less than twice too large is left as it is.
-    image = image.reduce(max(1, min(image.size) // SIDE_BEFORE_PROCESSING))
-    return {name: encoder.preprocess(image) for name, encoder in encoders.items()}
+    """The cutout as each encoder's input; the fault, if it has none.
+
+    Decoded once for each size that is enough for some encoder, and preprocessed once for each transform.
+    """
+    images: dict[int | None, Image.Image] = {}
+    inputs: dict[str, torch.Tensor] = {}
+    for encoder in encoders.values():
+        enough, key = encoder.preprocessing.enough, encoder.preprocessing.key
+        if enough not in images:
+            try:
+                image = decode_image(data, CUTOUT_LIMITS, enough).image
+            except InvalidImage as error:
+                return error
+            if max(image.size) > LONGEST_SHAPE * min(image.size):
+                return InvalidImage(
+                    "extreme_shape", f"{image.width} x {image.height} pixels, over {LONGEST_SHAPE} to 1"
+                )
+            images[enough] = image
+        if key not in inputs:
+            inputs[key] = encoder.preprocess(images[enough])
+    return {name: inputs[encoder.preprocessing.key] for name, encoder in encoders.items()}
 
 
 Result = TypeVar("Result")

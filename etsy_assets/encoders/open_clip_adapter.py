@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from etsy_assets.encoders.base import FloatRows, TextEncoder
+from etsy_assets.encoders.base import FloatRows, Preprocessing, TextEncoder
 from etsy_assets.encoders.devices import Device, torch_dtype
 from etsy_assets.encoders.registry import EncoderSpec, OpenClipTag, Precision
 from etsy_assets.encoders.weights import checkpoint_digest, fetch, local_folder, named_wrong_files, require_file
@@ -36,16 +35,12 @@ class OpenClipEncoder(TextEncoder):
         precision: Precision,
         weights_digest: str,
         model: Any,
-        transform: Callable[[Image.Image], "torch.Tensor"],
+        preprocessing: Preprocessing,
         tokenizer: Callable[[list[str]], "torch.Tensor"],
     ) -> None:
-        super().__init__(spec, device, precision, weights_digest)
+        super().__init__(spec, device, precision, weights_digest, preprocessing)
         self._model = model
-        self._transform = transform
         self._tokenizer = tokenizer
-
-    def preprocess(self, image: Image.Image) -> "torch.Tensor":
-        return self._transform(image)
 
     def _image_features(self, batch: "torch.Tensor") -> "torch.Tensor":
         features: torch.Tensor = self._model.encode_image(batch)
@@ -105,7 +100,9 @@ def load_open_clip(
             f"the vocabulary that it was trained with (bpe_*.txt.gz) beside {checkpoint}."
         )
     model.requires_grad_(False).eval().to(device=device, dtype=torch_dtype(precision))
-    transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+    config = PreprocessCfg(**model.visual.preprocess_cfg)
+    sides = config.size if isinstance(config.size, tuple | list) else (config.size,)
+    transform = Preprocessing(image_transform_v2(config, is_train=False), repr(config), max(sides))
     return OpenClipEncoder(spec, device, precision, checkpoint_digest(checkpoint), model, transform, tokenizer)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from etsy_assets.encoders.base import Encoder
+from etsy_assets.encoders.base import Encoder, Preprocessing
 from etsy_assets.encoders.devices import Device, torch_dtype
 from etsy_assets.encoders.registry import EncoderSpec, HubRepository, Precision
 from etsy_assets.encoders.weights import checkpoint_digest, fetch, local_folder, named_wrong_files, require_file
@@ -29,15 +29,10 @@ class TransformersEncoder(Encoder):
         precision: Precision,
         weights_digest: str,
         model: Any,
-        processor: Any,
+        preprocessing: Preprocessing,
     ) -> None:
-        super().__init__(spec, device, precision, weights_digest)
+        super().__init__(spec, device, precision, weights_digest, preprocessing)
         self._model = model
-        self._processor = processor
-
-    def preprocess(self, image: Image.Image) -> "torch.Tensor":
-        inputs: torch.Tensor = self._processor(images=image, return_tensors="pt")["pixel_values"]
-        return inputs[0]
 
     def _image_features(self, batch: "torch.Tensor") -> "torch.Tensor":
         output = self._model(pixel_values=batch)
@@ -85,7 +80,17 @@ def load_transformers(
     _require_dimension(spec, checkpoint, model.config)
     model.requires_grad_(False).eval()
     _convert(model, device, precision)
-    return TransformersEncoder(spec, device, precision, checkpoint_digest(checkpoint), model, processor)
+    return TransformersEncoder(spec, device, precision, checkpoint_digest(checkpoint), model, _preprocessing(processor))
+
+
+def _preprocessing(processor: Any) -> Preprocessing:
+    def apply(image: Image.Image) -> "torch.Tensor":
+        inputs: torch.Tensor = processor(images=image, return_tensors="pt")["pixel_values"]
+        return inputs[0]
+
+    # By height and width, or by the shortest edge alone; what is not given is None.
+    sides = [side for side in dict(processor.size).values() if isinstance(side, int)]
+    return Preprocessing(apply, processor.to_json_string(), max(sides) if processor.do_resize and sides else None)
 
 
 def _require_all_weights(spec: EncoderSpec, checkpoint: Path, report: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import torch
 from PIL import Image
 
-from etsy_assets.encoders.base import Encoder
+from etsy_assets.encoders.base import Encoder, Preprocessing
 from etsy_assets.encoders.registry import EncoderSpec, HubRepository
 
 SPEC = EncoderSpec(
@@ -19,17 +19,18 @@ SPEC = EncoderSpec(
 )
 
 
+def scaled(image: Image.Image) -> torch.Tensor:
+    small = image.resize((SPEC.image_size, SPEC.image_size))
+    return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(3, 24, 24) / 255
+
+
 class ProjectionEncoder(Encoder):
     """Pixels times a fixed random matrix."""
 
     def __init__(self) -> None:
-        super().__init__(SPEC, "cpu", "float32", "fixed")
+        super().__init__(SPEC, "cpu", "float32", "fixed", Preprocessing(scaled, "projection", None))
         generator = torch.Generator().manual_seed(1)
         self._matrix = torch.randn(3 * SPEC.image_size**2, SPEC.dimension, generator=generator)
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        small = image.resize((SPEC.image_size, SPEC.image_size))
-        return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(3, 24, 24) / 255
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
         return batch.flatten(1) @ self._matrix
