@@ -1,0 +1,1 @@
+"""Five encoders over photos, against what a user would run instead."""
