@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.imaging.providers import MaskProvider, mask_provider
 from etsy_assets.search.index_policy import DEFAULT_POLICY, IndexKind, IndexPolicy
 
 Profile = Literal["demo", "full"]
@@ -42,6 +43,7 @@ class Settings:
     crawl_cron: str
     image_size: str
     segmentation: str
+    mask_provider: MaskProvider
     device: str
     precision: str
     weights_root: Path | None
@@ -73,6 +75,7 @@ class Settings:
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
             segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
+            mask_provider=mask_provider(environment.get("ETSY_ASSETS_MASK_PROVIDER", "auto")),
             device=environment.get("ETSY_ASSETS_DEVICE", "auto"),
             precision=environment.get("ETSY_ASSETS_PRECISION", "auto"),
             weights_root=Path(weights_root) if weights_root else None,

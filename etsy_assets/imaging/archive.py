@@ -77,6 +77,18 @@ class ImageArchive:
             )
         return data
 
+    def read_mask(self, entry: ArchiveEntry) -> bytes | None:
+        """The PNG of the small mask that a cutout was made with; None where none was kept.
+
+        Raises CorruptArtifact when it is not the one that was stored.
+        """
+        if entry.located_mask is None:
+            return None
+        data = _read(self._descriptor, *entry.located_mask)
+        if data is None:
+            raise CorruptArtifact(f"{self.path} is damaged at {entry.mask_member}. Materialize its batch again.")
+        return data
+
     def pictures(self) -> Iterator[tuple[ArchiveEntry, bytes]]:
         for entry in self.ok_entries():
             yield entry, self.read(entry)
@@ -85,6 +97,7 @@ class ImageArchive:
         """Reads every picture; returns how many. Raises CorruptArtifact naming the first that is not as stored."""
         count = 0
         for entry, _ in self.pictures():
+            self.read_mask(entry)
             header = os.pread(self._descriptor, tar_members.BLOCK, entry.located[0] - tar_members.BLOCK)
             if header != tar_members.member_header(entry.member, entry.located[1]):
                 raise CorruptArtifact(f"{self.path} has no tar header for {entry.member} where its index says.")
@@ -109,7 +122,19 @@ class ImageArchive:
 
 def read_member(descriptor: int, entry: ArchiveEntry) -> bytes | None:
     """The picture's bytes at the entry's offset; None when they are not those whose SHA-256 was recorded."""
-    offset, size, sha256 = entry.located
+    return _read(descriptor, *entry.located)
+
+
+def read_members(descriptor: int, entry: ArchiveEntry) -> tuple[bytes, bytes | None] | None:
+    """The picture's bytes and its mask's; None when either are not those whose SHA-256 was recorded."""
+    data = read_member(descriptor, entry)
+    mask = None if entry.located_mask is None else _read(descriptor, *entry.located_mask)
+    if data is None or (entry.located_mask is not None and mask is None):
+        return None
+    return data, mask
+
+
+def _read(descriptor: int, offset: int, size: int, sha256: str) -> bytes | None:
     data = os.pread(descriptor, size, offset)
     return data if hashlib.sha256(data).hexdigest() == sha256 else None
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from etsy_assets.catalog.records import OutcomeStatus
 from etsy_assets.errors import CorruptArtifact
-from etsy_assets.imaging.tar_members import member_name
+from etsy_assets.imaging.tar_members import BLOCK, mask_name, member_name, padded
 
 FORMAT = "etsy_assets.image_archive/1"
 
@@ -29,6 +29,7 @@ class ArchiveEntry:
     width, height: pixels, upright. format: that of the original file, before it was made a JPEG.
     source_key: what the picture was made from; an entry is made again when it differs.
     mask_coverage: share of the pixels that a cutout keeps, 0 to 1.
+    mask_size, mask_sha256: of the PNG of the cutout's small mask, the tar's next member; None without one.
     """
 
     listing_id: int
@@ -45,6 +46,8 @@ class ArchiveEntry:
     height: int | None = None
     format: str | None = None
     mask_coverage: float | None = None
+    mask_size: int | None = None
+    mask_sha256: str | None = None
 
     @property
     def key(self) -> tuple[int, int]:
@@ -53,6 +56,10 @@ class ArchiveEntry:
     @property
     def member(self) -> str:
         return member_name(self.listing_id, self.image_id)
+
+    @property
+    def mask_member(self) -> str:
+        return mask_name(self.listing_id, self.image_id)
 
     @property
     def has_picture(self) -> bool:
@@ -64,6 +71,20 @@ class ArchiveEntry:
         if self.offset is None or self.size is None or self.sha256 is None:
             raise ValueError(f"image {self.member} has no picture in this archive: {self.reason}")
         return self.offset, self.size, self.sha256
+
+    @property
+    def located_mask(self) -> tuple[int, int, str] | None:
+        """(offset, size, sha256) of the mask's bytes; None for an entry without one."""
+        if self.mask_size is None or self.mask_sha256 is None:
+            return None
+        offset, size, _ = self.located
+        return offset + padded(size) + BLOCK, self.mask_size, self.mask_sha256
+
+    @property
+    def end(self) -> int:
+        """Where the next picture's member begins: past this one's bytes, its mask's, and the zeros after them."""
+        offset, size, _ = self.located_mask or self.located
+        return offset + padded(size)
 
 
 _SCHEMA = pa.schema(
@@ -82,6 +103,8 @@ _SCHEMA = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("format", pa.string()),
         pa.field("mask_coverage", pa.float64()),
+        pa.field("mask_size", pa.int64()),
+        pa.field("mask_sha256", pa.string()),
     ]
 )
 

@@ -1,7 +1,7 @@
 """Making a batch archive: what is already there, what is left to do, and publishing all of it at once."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,9 +70,9 @@ class ArchiveWriter:
         """
         return [self._wanted[key] for key in sorted(self._wanted) if not self._is_settled(self._wanted[key])]
 
-    def add(self, entry: ArchiveEntry, data: bytes | None) -> None:
-        """Keeps one finished image: from here on no kill of this process loses it."""
-        self._progress.append(entry, data)
+    def add(self, entry: ArchiveEntry, data: bytes | None, mask: bytes | None = None) -> None:
+        """Keeps one finished image: from here on no kill of this process loses it. mask: if the entry tells of one."""
+        self._progress.append(entry, data, mask)
 
     def publish(self) -> list[ArchiveEntry]:
         """Writes tar and parquet, or nothing if they would be the same; returns the entries in order.
@@ -131,33 +131,40 @@ class ArchiveWriter:
             tar.write(tar_members.archive_header(index.content_id))
             for source in sources:
                 if source.has_picture:
-                    data = self._read(source)
-                    tar.write(tar_members.member_header(source.member, len(data)))
-                    tar.write(data)
-                    tar.write(tar_members.padding(len(data)))
+                    data, mask = self._read(source)
+                    tar.write(tar_members.member(source.member, data))
+                    if mask is not None:
+                        tar.write(tar_members.member(source.mask_member, mask))
             tar.write(tar_members.end_of_archive(tar.tell()))
         fsync(path)
 
-    def _read(self, source: ArchiveEntry) -> bytes:
+    def _read(self, source: ArchiveEntry) -> tuple[bytes, bytes | None]:
         in_progress = self._progress.entries.get(source.key)
         from_progress = in_progress is not None and in_progress.source_key == source.source_key
-        data = self._progress.read(source) if from_progress else self._finished.read(source)
-        if data is None:
+        members = self._progress.read(source) if from_progress else self._finished.read(source)
+        if members is None:
             raise CorruptArtifact(
                 f"{source.member} of {self.tar_path} changed on the disk: materialize its batch again."
             )
-        return data
+        return members
 
 
 def _lay_out(sources: Sequence[ArchiveEntry]) -> ArchiveIndex:
     """The index of the tar that holds these entries' pictures in this order."""
-    content = tar_members.content_id((source.member, *source.located[1:]) for source in sources if source.has_picture)
+    content = tar_members.content_id(member for source in sources if source.has_picture for member in _members(source))
     position = len(tar_members.archive_header(content))
     entries = []
     for source in sources:
         if source.has_picture:
             entries.append(replace(source, offset=position + tar_members.BLOCK))
-            position += tar_members.BLOCK + tar_members.padded(source.located[1])
+            position = entries[-1].end
         else:
             entries.append(source)
     return ArchiveIndex(tuple(entries), content, position + len(tar_members.end_of_archive(position)))
+
+
+def _members(source: ArchiveEntry) -> Iterator[tuple[str, int, str]]:
+    """(name, size, SHA-256) of a picture, and of its mask if it has one."""
+    yield source.member, *source.located[1:]
+    if source.located_mask is not None:
+        yield source.mask_member, *source.located_mask[1:]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from etsy_assets.imaging.colour import WHITE
 from etsy_assets.imaging.mask_session import MaskSession, open_session, require_weights
+from etsy_assets.imaging.providers import MaskProvider
 from etsy_assets.storage import sha256_file
 
 
@@ -37,12 +38,15 @@ class MaskThresholds:
 class Cutout:
     """image: RGB on white, or the picture uncut when fallback_reason is set. mask: "L", of the same size.
 
+    small_mask: what it was enlarged from; None for a fallback, and where the session makes its mask in another way.
+
     coverage: share of the pixels that the mask keeps, 0 to 1. fallback_reason: None, or broken_mask (not finite),
     flat_mask, empty_mask or full_mask.
     """
 
     image: Image.Image
     mask: Image.Image
+    small_mask: Image.Image | None
     coverage: float
     fallback_reason: str | None
 
@@ -55,19 +59,19 @@ class BackgroundRemover:
         session_name: str,
         model_path: Path | None = None,
         thresholds: MaskThresholds | None = None,
-        providers: tuple[str, ...] | None = None,
+        provider: MaskProvider = "auto",
         threads: int | None = None,
         download: bool = True,
     ) -> None:
         """session_name: rembg's ("u2net", "birefnet-general", ...; "u2net_custom" with `model_path`, an ONNX file).
 
-        providers: onnxruntime execution providers, None for rembg's choice. threads: of one inference, None for all
-        cores. download: let rembg fetch the weights of a named session that this machine does not have.
+        provider: what runs the network; "auto" is rembg's choice. threads: of one inference by onnxruntime, None for
+        all cores. download: let rembg fetch the weights of a named session that this machine does not have.
         """
         self.session_name = session_name
         self.model_path = model_path
         self.thresholds = thresholds or MaskThresholds()
-        self._providers = providers
+        self._provider = provider
         self._threads = threads
         self._download = download
         self._lock = threading.Lock()
@@ -90,8 +94,8 @@ class BackgroundRemover:
         """Removes the background of an upright RGB picture. Raises ConfigurationError when the weights are missing."""
         with self._lock:
             session = self._loaded()
-        mask, probability = session.predict(image)
-        reason = self._distrust(probability)
+        found = session.predict(image)
+        mask, reason = found.mask, self._distrust(found.probability)
         if reason in ("broken_mask", "flat_mask"):
             mask = Image.new("L", image.size)  # What rembg made of it is undefined.
         coverage = foreground_share(mask)
@@ -100,13 +104,13 @@ class BackgroundRemover:
         if reason is None and coverage > self.thresholds.max_coverage:
             reason = "full_mask"
         if reason is not None:
-            return Cutout(image, mask, coverage, reason)
-        return Cutout(Image.composite(image, Image.new("RGB", image.size, WHITE), mask), mask, coverage, None)
+            return Cutout(image, mask, None, coverage, reason)
+        return Cutout(on_background(image, mask), mask, found.small, coverage, None)
 
     def _loaded(self) -> MaskSession:
         if self._session is None:
             self._session = open_session(
-                self.session_name, self.model_path, self._providers, self._threads, self._download
+                self.session_name, self.model_path, self._provider, self._threads, self._download
             )
         return self._session
 
@@ -117,6 +121,11 @@ class BackgroundRemover:
         if high - low < self.thresholds.min_contrast:
             return "flat_mask"
         return "empty_mask" if high < self.thresholds.min_confidence else None
+
+
+def on_background(image: Image.Image, mask: Image.Image, colour: tuple[int, int, int] = WHITE) -> Image.Image:
+    """What the mask keeps of an RGB picture, on a plain colour. mask: "L", of the picture's size."""
+    return Image.composite(image, Image.new("RGB", image.size, colour), mask)
 
 
 def foreground_share(mask: Image.Image) -> float:

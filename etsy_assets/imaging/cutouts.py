@@ -1,21 +1,26 @@
 """Making the cutouts of one batch from its images."""
 
+import io
 import time
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+from PIL import Image
+
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.archive_index import ArchiveEntry
 from etsy_assets.imaging.archive_writer import ArchiveWriter, WantedImage
-from etsy_assets.imaging.background import BackgroundRemover, Cutout, MaskThresholds
-from etsy_assets.imaging.bounded_pool import in_completion_order
-from etsy_assets.imaging.jpeg import QUALITY, encode_jpeg
+from etsy_assets.imaging.background import BackgroundRemover, Cutout, MaskThresholds, on_background
+from etsy_assets.imaging.bounded_pool import in_completion_order, usable_cores
+from etsy_assets.imaging.colour import WHITE
+from etsy_assets.imaging.jpeg import QUALITY, encode_jpeg, encode_png
+from etsy_assets.imaging.mask_recipe import full_mask
 from etsy_assets.imaging.report import StageReport, stage_report
 from etsy_assets.imaging.validation import ImageLimits, InvalidImage, decode_image
 
-__all__ = ["BackgroundRemover", "Cutout", "MaskThresholds", "cut_out_batch"]
+__all__ = ["BackgroundRemover", "Cutout", "MaskThresholds", "archived_cutout", "cut_out_batch"]
 
 STAGE = "cutout"
 
@@ -28,13 +33,16 @@ def cut_out_batch(
     destination: Path,
     remover: BackgroundRemover,
     on_item: Callable[[ArchiveEntry], None] | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     lock_wait_seconds: float = 10.0,
 ) -> StageReport:
     """Makes the archive at `destination` hold the cutout of every picture in the archive at `source`.
 
     A picture whose mask is unusable is kept uncut, with status "fallback" and the reason. One that is unchanged since
-    its cutout was made with the same remover is not cut out again. `on_item` is called with each that is.
+    its cutout was made with the same remover is not cut out again. `on_item` is called with each that is. workers:
+    pictures in hand at once, None for one a core.
+
+    The small mask of each cutout is kept beside it: `archived_cutout` puts the picture on another background.
 
     Raises FileNotFoundError when the batch has no images archive, CorruptArtifact when that is damaged,
     ConfigurationError when weights are missing or the disk can't be written, PassingFault when another process writes
@@ -48,11 +56,13 @@ def cut_out_batch(
         wanted = [_wanted(entry, fingerprint) for entry in pictures.values()]
         with ArchiveWriter(destination, wanted, lock_wait_seconds) as writer:
             results = in_completion_order(
-                lambda image: _cut_out(image, pictures[image.key], images, remover), writer.to_do(), workers
+                lambda image: _cut_out(image, pictures[image.key], images, remover),
+                writer.to_do(),
+                workers or usable_cores(),
             )
             with closing(results):
-                for entry, data in results:
-                    writer.add(entry, data)
+                for entry, data, mask in results:
+                    writer.add(entry, data, mask)
                     made.append(entry.key)
                     if on_item is not None:
                         on_item(entry)
@@ -61,23 +71,34 @@ def cut_out_batch(
 
 
 def _wanted(picture: ArchiveEntry, fingerprint: str) -> WantedImage:
-    source_key = f"{picture.sha256}/{fingerprint}/jpeg{QUALITY}"
+    source_key = f"{picture.sha256}/{fingerprint}/jpeg{QUALITY}+mask"
     return WantedImage(picture.listing_id, picture.image_id, picture.is_primary, source_key)
 
 
 def _cut_out(
     wanted: WantedImage, picture: ArchiveEntry, images: ImageArchive, remover: BackgroundRemover
-) -> tuple[ArchiveEntry, bytes | None]:
-    """The entry of one cutout and its bytes; none if its picture, whose bytes are as stored, does not decode."""
+) -> tuple[ArchiveEntry, bytes | None, bytes | None]:
+    """The entry of one cutout, its bytes, and its mask's; none if its picture, as it was stored, does not decode."""
     data = images.read(picture)
     try:
         image = decode_image(data, _STORED).image
     except InvalidImage as error:
-        return ArchiveEntry(
-            wanted.listing_id, wanted.image_id, wanted.is_primary, "failed", error.code, error.detail, wanted.source_key
-        ), None
+        return (
+            ArchiveEntry(
+                wanted.listing_id,
+                wanted.image_id,
+                wanted.is_primary,
+                "failed",
+                error.code,
+                error.detail,
+                wanted.source_key,
+            ),
+            None,
+            None,
+        )
     cutout = remover.cut_out(image)
     stored = data if cutout.fallback_reason else encode_jpeg(cutout.image)
+    mask = encode_png(cutout.small_mask) if cutout.small_mask else None
     entry = ArchiveEntry(
         listing_id=wanted.listing_id,
         image_id=wanted.image_id,
@@ -92,5 +113,22 @@ def _cut_out(
         height=image.height,
         format=picture.format,
         mask_coverage=cutout.coverage,
+        mask_size=len(mask) if mask else None,
+        mask_sha256=sha256(mask).hexdigest() if mask else None,
     )
-    return entry, stored
+    return entry, stored, mask
+
+
+def archived_cutout(
+    images: ImageArchive, cutouts: ImageArchive, key: tuple[int, int], colour: tuple[int, int, int] = WHITE
+) -> Image.Image | None:
+    """A cutout on a plain colour, RGB, from its picture and the mask that was kept: the network is not run again.
+
+    key: (listing_id, image_id). None for an image that was not cut out, and for one whose mask was not kept.
+    """
+    picture, cutout = images.entry(*key), cutouts.entry(*key)
+    small = cutouts.read_mask(cutout) if cutout else None
+    if picture is None or small is None:
+        return None
+    image = decode_image(images.read(picture), _STORED).image
+    return on_background(image, full_mask(Image.open(io.BytesIO(small)), image.size), colour)

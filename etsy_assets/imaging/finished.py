@@ -7,7 +7,7 @@ from pathlib import Path
 
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.imaging import tar_members
-from etsy_assets.imaging.archive import next_path, read_member
+from etsy_assets.imaging.archive import next_path, read_members
 from etsy_assets.imaging.archive_index import ArchiveEntry, ArchiveIndex, index_path, read_index
 from etsy_assets.storage import fsync
 
@@ -26,8 +26,8 @@ class Finished:
     index: ArchiveIndex | None = None
     descriptor: int = -1
 
-    def read(self, entry: ArchiveEntry) -> bytes | None:
-        return read_member(self.descriptor, entry)
+    def read(self, entry: ArchiveEntry) -> tuple[bytes, bytes | None] | None:
+        return read_members(self.descriptor, entry)
 
     def close(self) -> None:
         if self.descriptor >= 0:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from etsy_assets.imaging import tar_members
-from etsy_assets.imaging.archive import read_member
+from etsy_assets.imaging.archive import read_members
 from etsy_assets.imaging.archive_index import ArchiveEntry
 from etsy_assets.storage import named_disk_errors
 
@@ -51,18 +51,22 @@ class Progress:
             self.close()
             raise
 
-    def append(self, entry: ArchiveEntry, data: bytes | None) -> ArchiveEntry:
+    def append(self, entry: ArchiveEntry, data: bytes | None, mask: bytes | None) -> ArchiveEntry:
         """Records one finished image, with its bytes unless it failed; returns the entry with its offset here.
+
+        mask: the bytes of the entry's mask, if it has one.
 
         Raises ConfigurationError when the disk is full; what was recorded before stays.
         """
         end = self._end
         with named_disk_errors(partial_path(self._tar_path)):
             if data is not None:
-                header = tar_members.member_header(entry.member, len(data))
-                _write_all(self._partial, b"".join((header, data, tar_members.padding(len(data)))), self._end)
+                members = tar_members.member(entry.member, data)
+                if mask is not None:
+                    members += tar_members.member(entry.mask_member, mask)
+                _write_all(self._partial, members, self._end)
                 entry = replace(entry, offset=self._end + tar_members.BLOCK)
-                end += tar_members.BLOCK + tar_members.padded(len(data))
+                end = entry.end
             line = json.dumps(asdict(entry)).encode() + b"\n"
             _write_all(self._journal, line, self._journal_end)
         self._end = end
@@ -70,9 +74,9 @@ class Progress:
         self.entries[entry.key] = entry
         return entry
 
-    def read(self, entry: ArchiveEntry) -> bytes | None:
-        """The bytes of a picture recorded here; None when the disk gives back others."""
-        return read_member(self._partial, entry)
+    def read(self, entry: ArchiveEntry) -> tuple[bytes, bytes | None] | None:
+        """The bytes of a picture recorded here, and of its mask; None when the disk gives back others."""
+        return read_members(self._partial, entry)
 
     def discard(self) -> None:
         """Forgets everything: the batch is published."""
@@ -97,8 +101,7 @@ class Progress:
                 self.entries[entry.key] = entry
                 self._journal_end += len(line)
                 if entry.has_picture:
-                    offset, size, _ = entry.located
-                    self._end = offset + tar_members.padded(size)
+                    self._end = entry.end
             logger.info("resuming %s: %d images are done already", self._tar_path.name, len(self.entries))
         with named_disk_errors(self._tar_path):
             os.ftruncate(self._partial, self._end)

@@ -2,6 +2,7 @@
 
 pax global header (1,024 bytes): comment=<content id>          as `git archive` writes the commit there; readers skip it
 per picture: ustar header (512), the bytes, zeros up to 512     mtime, uid and gid are 0
+    and its mask, if there is one, in the same way after it
 two blocks of zeros, then zeros up to 10,240
 """
 
@@ -19,6 +20,11 @@ _COMMENT = re.compile(rb"^\d+ comment=([0-9a-f]{64})\n")
 def member_name(listing_id: int, image_id: int) -> str:
     """The webdataset name: everything before the first dot is the sample's key."""
     return f"{listing_id}_{image_id}.jpg"
+
+
+def mask_name(listing_id: int, image_id: int) -> str:
+    """Of the mask that a cutout was made with: webdataset takes it as another field of the same sample."""
+    return f"{listing_id}_{image_id}.mask.png"
 
 
 def content_id(members: Iterable[tuple[str, int, str]]) -> str:
@@ -57,6 +63,11 @@ def member_header(name: str, size: int) -> bytes:
 def padded(size: int, unit: int = BLOCK) -> int:
     """`size` rounded up to whole units, in bytes."""
     return -(-size // unit) * unit
+
+
+def member(name: str, data: bytes) -> bytes:
+    """A whole member: header, data, zeros."""
+    return b"".join((member_header(name, len(data)), data, padding(len(data))))
 
 
 def padding(size: int) -> bytes:

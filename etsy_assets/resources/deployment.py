@@ -21,7 +21,7 @@ def deployment_resources(settings: Settings) -> dict[str, Any]:
         url=settings.catalog_url, encoders=[spec.name for spec in profile_encoders(settings.profile)]
     )
     encoder_models = profile_models(settings)
-    background_removal = BackgroundRemoval(network=settings.segmentation)
+    background_removal = BackgroundRemoval(network=settings.segmentation, provider=settings.mask_provider)
     return {
         # Between the ops of a search, in one process; no asset's data passes through an IO manager.
         "io_manager": dg.mem_io_manager,

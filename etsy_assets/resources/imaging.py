@@ -7,6 +7,7 @@ import dagster as dg
 
 from etsy_assets.imaging.cutouts import BackgroundRemover
 from etsy_assets.imaging.http_fetch import DownloadOptions
+from etsy_assets.imaging.providers import MaskProvider, mask_provider
 
 DEMO_MASK_NETWORK = Path(__file__).parents[1] / "demo" / "weights" / "demo_mask" / "furniture_mask.onnx"
 
@@ -23,17 +24,24 @@ class ImageDownloads(dg.ConfigurableResource):
 
 
 class BackgroundRemoval(dg.ConfigurableResource):
-    """The segmentation network: "demo" for the packaged one, or the name of a rembg session such as u2net."""
+    """The segmentation network: "demo" for the packaged one, or the name of a rembg session such as u2net.
+
+    provider: what runs it: auto, cpu, cuda, coreml or openvino.
+    """
 
     network: str = "demo"
+    provider: str = "auto"
 
     def remover(self) -> BackgroundRemover:
-        """The same remover for the whole process: its network is loaded once."""
-        return shared_remover(self.network)
+        """The same remover for the whole process: its network is loaded once.
+
+        One thread an inference, as a batch has one picture in hand on each core: the decoding of one then goes on
+        beside the inference of another.
+        """
+        return shared_remover(self.network, mask_provider(self.provider))
 
 
 @lru_cache(maxsize=2)
-def shared_remover(network: str) -> BackgroundRemover:
-    if network == "demo":
-        return BackgroundRemover("u2net_custom", model_path=DEMO_MASK_NETWORK)
-    return BackgroundRemover(network)
+def shared_remover(network: str, provider: MaskProvider) -> BackgroundRemover:
+    path = DEMO_MASK_NETWORK if network == "demo" else None
+    return BackgroundRemover("u2net_custom" if path else network, path, provider=provider, threads=1)

@@ -1,0 +1,1 @@
+"""Cutting photos out, against what a user would run instead."""
