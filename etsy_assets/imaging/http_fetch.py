@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 
 from etsy_assets.errors import PassingFault
 from etsy_assets.imaging.reasons import is_passing
-from etsy_assets.imaging.validation import DEFAULT_LIMITS, DecodedImage, ImageLimits, InvalidImage, decode_image
+from etsy_assets.imaging.validation import DEFAULT_LIMITS, DecodedImage, ImageLimits, InvalidImage, check_image
 
 # The CDN serves WebP under a .jpg URL to whoever accepts it.
 ACCEPT = "image/jpeg,image/png;q=0.9,*/*;q=0.1"
@@ -71,7 +71,7 @@ class ImageFetcher:
         self._stopped = threading.Event()
 
     def fetch(self, url: str) -> tuple[bytes, DecodedImage]:
-        """The bytes and the decoded picture.
+        """The bytes and the decoded picture; the pixels of one that is kept as it came may be scaled down.
 
         Raises FetchFailure after the last try, PassingFault when the server asks for a pause too long to sit out.
         """
@@ -98,7 +98,7 @@ class ImageFetcher:
         self._stopped.wait(self._not_before - time.monotonic())
         data = _naming_faults(lambda: self._body(url))
         try:
-            return data, decode_image(data, self._options.limits)
+            return data, check_image(data, self._options.limits)
         except InvalidImage as error:
             raise FetchFailure(error.code, error.detail) from error
 

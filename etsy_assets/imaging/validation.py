@@ -4,11 +4,12 @@ import hashlib
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile
 
-from etsy_assets.imaging.colour import foreign_profile, orientation, to_srgb, upright
+from etsy_assets.imaging.colour import FIRST_ON_ITS_SIDE, foreign_profile, orientation, to_srgb, upright
 from etsy_assets.imaging.pixel_budget import DECODING
 
 # What Pillow's decoders were seen to raise on mutated bytes; DecompressionBombError is an Exception of its own.
@@ -56,7 +57,7 @@ DEFAULT_LIMITS = ImageLimits()
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """A picture, upright, as 8-bit RGB; width and height in pixels are of that.
+    """A picture, upright, as 8-bit RGB. width, height: pixels of the whole, of which `image` may be a smaller copy.
 
     format: "jpeg", "png", "webp" or "gif", by magic bytes.
     plain: the bytes are an upright sRGB JPEG already, so that they can be kept as they came.
@@ -87,6 +88,20 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, enough: int 
     enough: pixels of the shorter side that will do. A JPEG is then decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of
     its size that has them, which takes a fraction of the time and the memory.
     """
+    return _decode(data, limits, lambda _: enough)
+
+
+def check_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImage:
+    """As decode_image, where a plain picture need only be proved whole: its pixels may come at an eighth of its size.
+
+    The decoder reads a scaled JPEG to its last byte too, and finds the same faults.
+    """
+    # Of fewer bytes the pixels themselves tell a placeholder.
+    return _decode(data, limits, lambda plain: 1 if plain and len(data) >= limits.stub_bytes else None)
+
+
+def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None]) -> DecodedImage:
+    """enough: by whether the picture is plain, as for decode_image."""
     picture_format = sniff_format(data)
     if limits.known_stubs and hashlib.sha256(data).hexdigest() in limits.known_stubs:
         raise InvalidImage("placeholder", f"{len(data)} bytes that are a known placeholder")
@@ -97,22 +112,26 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, enough: int 
             if opened.width * opened.height > limits.max_pixels or max(opened.size) > limits.max_side:
                 size, most = f"{opened.width} x {opened.height}", f"{limits.max_pixels}, {limits.max_side} a side"
                 raise InvalidImage("too_many_pixels", f"{size} pixels, at most {most} are allowed")
-            if enough is not None:
+            whole = opened.size
+            plain = picture_format == "jpeg" and opened.mode == "RGB" and orientation(opened) == 1
+            plain = plain and not foreign_profile(opened)
+            if (side := enough(plain)) is not None:
                 # Of the formats taken here only JPEG's decoder scales; the others ignore it.
-                opened.draft(None, (enough, enough))
+                opened.draft(None, (side, side))
             with DECODING.take(opened.width * opened.height):
                 opened.load()
+                # Some formats tell it only now.
                 turned = orientation(opened)
-                plain = picture_format == "jpeg" and opened.mode == "RGB" and turned == 1
-                plain = plain and not foreign_profile(opened)
                 image = upright(to_srgb(opened), turned)
+            width, height = whole if turned < FIRST_ON_ITS_SIDE else whole[::-1]
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImage("too_many_pixels", f"more pixels than Pillow allows; {limits.max_pixels} are") from error
     except DECODER_ERRORS as error:
         code = "truncated" if _is_cut_off(data, picture_format) else "corrupt"
         raise InvalidImage(code, f"{len(data)} bytes of {picture_format} that do not decode") from error
-    _refuse_stub(data, picture_format, image, limits)
-    return DecodedImage(image, picture_format, image.width, image.height, plain)
+    decoded = DecodedImage(image, picture_format, width, height, plain)
+    _refuse_stub(data, decoded, limits)
+    return decoded
 
 
 def sniff_format(data: bytes) -> str:
@@ -133,14 +152,13 @@ def sniff_format(data: bytes) -> str:
     raise InvalidImage("not_an_image", f"{len(data)} bytes that start with {data[:8].hex()}")
 
 
-def _refuse_stub(data: bytes, picture_format: str, image: Image.Image, limits: ImageLimits) -> None:
+def _refuse_stub(data: bytes, decoded: DecodedImage, limits: ImageLimits) -> None:
     # A size test alone would take honest small thumbnails for placeholders: a small JPEG must be one flat colour too.
-    if len(data) < limits.stub_bytes and (picture_format != "jpeg" or _is_flat(image)):
-        detail = f"{len(data)} bytes of {picture_format}, {image.width} x {image.height} pixels"
-        raise InvalidImage("placeholder", detail)
-    if min(image.size) < limits.min_side:
-        detail = f"{image.width} x {image.height} pixels, at least {limits.min_side} a side are needed"
-        raise InvalidImage("too_small", detail)
+    size = f"{decoded.width} x {decoded.height} pixels"
+    if len(data) < limits.stub_bytes and (decoded.format != "jpeg" or _is_flat(decoded.image)):
+        raise InvalidImage("placeholder", f"{len(data)} bytes of {decoded.format}, {size}")
+    if min(decoded.width, decoded.height) < limits.min_side:
+        raise InvalidImage("too_small", f"{size}, at least {limits.min_side} a side are needed")
 
 
 def _is_flat(image: Image.Image) -> bool:
