@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 CUTOUT_LIMITS = ImageLimits(min_side=1, stub_bytes=0)
 # An encoder that scales the shorter side to 256 px would make 2 GB of a strip of 100 x 250,000 pixels.
 LONGEST_SHAPE = 16
-# Measured on a CPU of 2 cores: the activations of 16 inputs stay in its cache. One of 32 takes up to 25 % more time, one
-# of 4 up to 7 %. A GPU needs more to be busy; its figure is not measured.
+# Measured on a CPU of 2 cores: the activations of 16 inputs stay in its cache. One of 32 takes up to 25 % more
+# time, one of 4 up to 7 %. A GPU needs more to be busy; its figure is not measured.
 _BATCH_SIZES: dict[Device, int] = {"cpu": 16, "mps": 32, "cuda": 64}
 LOCK_WAIT_SECONDS = 30.0
 FAILED_BEFORE = "failed_before: not decodable in the run that was killed; run the batch again"
