@@ -42,6 +42,6 @@ class BackgroundRemoval(dg.ConfigurableResource):
 
 
 @lru_cache(maxsize=2)
-def shared_remover(network: str, provider: MaskProvider) -> BackgroundRemover:
+def shared_remover(network: str, provider: MaskProvider = "auto") -> BackgroundRemover:
     path = DEMO_MASK_NETWORK if network == "demo" else None
     return BackgroundRemover("u2net_custom" if path else network, path, provider=provider, threads=1)

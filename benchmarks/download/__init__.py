@@ -1,0 +1,1 @@
+"""Downloading a batch, against what a user would run instead."""
