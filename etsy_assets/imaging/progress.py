@@ -8,7 +8,7 @@ disagree: resuming checks each SHA-256 and keeps what comes before the first tha
 import json
 import logging
 import os
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from etsy_assets.imaging import tar_members
@@ -18,6 +18,7 @@ from etsy_assets.storage import named_disk_errors
 
 logger = logging.getLogger(__name__)
 
+_FIELDS = [field.name for field in fields(ArchiveEntry)]
 _FIRST_LINE = b'{"journal": 1}\n'
 
 
@@ -67,7 +68,7 @@ class Progress:
                 _write_all(self._partial, members, self._end)
                 entry = replace(entry, offset=self._end + tar_members.BLOCK)
                 end = entry.end
-            line = json.dumps(asdict(entry)).encode() + b"\n"
+            line = json.dumps({name: getattr(entry, name) for name in _FIELDS}).encode() + b"\n"
             _write_all(self._journal, line, self._journal_end)
         self._end = end
         self._journal_end += len(line)

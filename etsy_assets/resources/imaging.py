@@ -16,7 +16,7 @@ class ImageDownloads(dg.ConfigurableResource):
     """How images are fetched from the CDN. `size` is one of its variants, such as 794xN or fullxfull."""
 
     size: str = "fullxfull"
-    concurrency: int = 8
+    concurrency: int = 32
 
     @property
     def options(self) -> DownloadOptions:

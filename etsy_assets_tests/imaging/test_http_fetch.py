@@ -115,3 +115,13 @@ def test_retry_after_is_read_as_seconds_or_as_a_date():
     assert parse_retry_after("120") == 120
     assert 50 < parse_retry_after(email.utils.formatdate(time.time() + 60, usegmt=True)) <= 61
     assert [parse_retry_after(text) for text in (None, "", "soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT")] == [0] * 5
+
+
+def test_the_proxy_that_the_environment_names_is_used_except_for_hosts_it_leaves_out(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.serve("http://images.example/a.jpg", GOOD)
+    with closing(ImageFetcher(DownloadOptions())) as fetcher:
+        assert fetcher.fetch("http://images.example/a.jpg")[0] == GOOD
+    assert fetch(server, GOOD, path="/direct.jpg") == GOOD
+    assert set(server.requests) == {"http://images.example/a.jpg", "/direct.jpg"}
