@@ -1,5 +1,6 @@
 """Working through many items on a few threads, with a bound on how many results may be held at once."""
 
+import ctypes
 import os
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,3 +41,11 @@ def in_completion_order(
         if not finished and on_abandon is not None:
             on_abandon()
         pool.shutdown(wait=True, cancel_futures=True)
+        _return_freed_memory()
+
+
+def _return_freed_memory() -> None:
+    """Gives the system back what the threads freed: glibc keeps it, 450 MB after a batch with a few huge pictures."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)

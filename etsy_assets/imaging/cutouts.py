@@ -18,7 +18,7 @@ from etsy_assets.imaging.colour import WHITE
 from etsy_assets.imaging.jpeg import QUALITY, encode_jpeg, encode_png
 from etsy_assets.imaging.mask_recipe import full_mask
 from etsy_assets.imaging.report import StageReport, stage_report
-from etsy_assets.imaging.validation import ImageLimits, InvalidImage, decode_image
+from etsy_assets.imaging.validation import ImageLimits, InvalidImage, decode_image, decoded_image
 
 __all__ = ["BackgroundRemover", "Cutout", "MaskThresholds", "archived_cutout", "cut_out_batch"]
 
@@ -81,24 +81,13 @@ def _cut_out(
     """The entry of one cutout, its bytes, and its mask's; none if its picture, as it was stored, does not decode."""
     data = images.read(picture)
     try:
-        image = decode_image(data, _STORED).image
+        with decoded_image(data, _STORED) as decoded:
+            cutout = remover.cut_out(decoded.image)
+            stored = data if cutout.fallback_reason else encode_jpeg(cutout.image)
+            mask = encode_png(cutout.small_mask) if cutout.small_mask else None
     except InvalidImage as error:
-        return (
-            ArchiveEntry(
-                wanted.listing_id,
-                wanted.image_id,
-                wanted.is_primary,
-                "failed",
-                error.code,
-                error.detail,
-                wanted.source_key,
-            ),
-            None,
-            None,
-        )
-    cutout = remover.cut_out(image)
-    stored = data if cutout.fallback_reason else encode_jpeg(cutout.image)
-    mask = encode_png(cutout.small_mask) if cutout.small_mask else None
+        ids = wanted.listing_id, wanted.image_id, wanted.is_primary
+        return ArchiveEntry(*ids, "failed", error.code, error.detail, wanted.source_key), None, None
     entry = ArchiveEntry(
         listing_id=wanted.listing_id,
         image_id=wanted.image_id,
@@ -109,8 +98,8 @@ def _cut_out(
         source_key=wanted.source_key,
         size=len(stored),
         sha256=sha256(stored).hexdigest(),
-        width=image.width,
-        height=image.height,
+        width=decoded.width,
+        height=decoded.height,
         format=picture.format,
         mask_coverage=cutout.coverage,
         mask_size=len(mask) if mask else None,

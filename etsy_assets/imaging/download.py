@@ -16,10 +16,9 @@ from etsy_assets.imaging.archive_index import ArchiveEntry
 from etsy_assets.imaging.archive_writer import ArchiveWriter, WantedImage
 from etsy_assets.imaging.bounded_pool import in_completion_order
 from etsy_assets.imaging.http_fetch import DownloadOptions, FetchFailure, ImageFetcher
-from etsy_assets.imaging.jpeg import encode_jpeg
 from etsy_assets.imaging.reasons import is_server_trouble
 from etsy_assets.imaging.report import StageReport, stage_report
-from etsy_assets.imaging.validation import DecodedImage
+from etsy_assets.imaging.validation import StorableImage
 
 __all__ = ["DownloadOptions", "download_batch"]
 
@@ -127,8 +126,7 @@ def _download(source: _Source, fetcher: ImageFetcher) -> tuple[ArchiveEntry, byt
     failure = source.fault
     for url in source.urls:
         try:
-            data, decoded = fetcher.fetch(url)
-            return _stored(source.wanted, data, decoded)
+            return _stored(source.wanted, fetcher.fetch(url))
         except FetchFailure as error:
             failure = error
             if error.code != "http_404":  # Only that says that the CDN lacks this size.
@@ -140,8 +138,7 @@ def _download(source: _Source, fetcher: ImageFetcher) -> tuple[ArchiveEntry, byt
     ), None
 
 
-def _stored(wanted: WantedImage, data: bytes, decoded: DecodedImage) -> tuple[ArchiveEntry, bytes]:
-    stored = data if decoded.plain else encode_jpeg(decoded.image)
+def _stored(wanted: WantedImage, image: StorableImage) -> tuple[ArchiveEntry, bytes]:
     entry = ArchiveEntry(
         listing_id=wanted.listing_id,
         image_id=wanted.image_id,
@@ -150,10 +147,10 @@ def _stored(wanted: WantedImage, data: bytes, decoded: DecodedImage) -> tuple[Ar
         reason=None,
         detail=None,
         source_key=wanted.source_key,
-        size=len(stored),
-        sha256=sha256(stored).hexdigest(),
-        width=decoded.width,
-        height=decoded.height,
-        format=decoded.format,
+        size=len(image.data),
+        sha256=sha256(image.data).hexdigest(),
+        width=image.width,
+        height=image.height,
+        format=image.format,
     )
-    return entry, stored
+    return entry, image.data

@@ -16,7 +16,7 @@ import urllib3
 
 from etsy_assets.errors import PassingFault
 from etsy_assets.imaging.reasons import is_passing
-from etsy_assets.imaging.validation import DEFAULT_LIMITS, DecodedImage, ImageLimits, InvalidImage, check_image
+from etsy_assets.imaging.validation import DEFAULT_LIMITS, ImageLimits, InvalidImage, StorableImage, storable_image
 
 # The CDN serves WebP under a .jpg URL to whoever accepts it.
 ACCEPT = "image/jpeg,image/png;q=0.9,*/*;q=0.1"
@@ -84,8 +84,8 @@ class ImageFetcher:
             reraise=True,
         )
 
-    def fetch(self, url: str) -> tuple[bytes, DecodedImage]:
-        """The bytes and the decoded picture; the pixels of one that is kept as it came may be scaled down.
+    def fetch(self, url: str) -> StorableImage:
+        """The picture, proved whole.
 
         Raises FetchFailure after the last try, PassingFault when the server asks for a pause too long to sit out.
         """
@@ -99,11 +99,11 @@ class ImageFetcher:
         for pools in self._pools.values():
             pools.clear()
 
-    def _fetch_once(self, url: str) -> tuple[bytes, DecodedImage]:
+    def _fetch_once(self, url: str) -> StorableImage:
         self._stopped.wait(self._not_before - time.monotonic())
         data = _naming_faults(lambda: self._body(url))
         try:
-            return data, check_image(data, self._options.limits)
+            return storable_image(data, self._options.limits)
         except InvalidImage as error:
             raise FetchFailure(error.code, error.detail) from error
 

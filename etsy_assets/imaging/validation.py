@@ -4,12 +4,14 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile
 
 from etsy_assets.imaging.colour import FIRST_ON_ITS_SIDE, foreign_profile, orientation, to_srgb, upright
+from etsy_assets.imaging.jpeg import encode_jpeg
 from etsy_assets.imaging.pixel_budget import DECODING
 
 # What Pillow's decoders were seen to raise on mutated bytes; DecompressionBombError is an Exception of its own.
@@ -70,6 +72,16 @@ class DecodedImage:
     plain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StorableImage:
+    """A picture as it is stored. data: its bytes as they came, or made an upright sRGB JPEG. Rest: as DecodedImage."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+
+
 class InvalidImage(Exception):
     """Bytes that are no usable picture.
 
@@ -88,20 +100,42 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, enough: int 
     enough: pixels of the shorter side that will do. A JPEG is then decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of
     its size that has them, which takes a fraction of the time and the memory.
     """
-    return _decode(data, limits, lambda _: enough)
+    with decoded_image(data, limits, enough) as decoded:
+        return decoded
 
 
-def check_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImage:
-    """As decode_image, where a plain picture need only be proved whole: its pixels may come at an eighth of its size.
+@contextmanager
+def decoded_image(
+    data: bytes, limits: ImageLimits = DEFAULT_LIMITS, enough: int | None = None
+) -> Iterator[DecodedImage]:
+    """As decode_image. Until the block ends, the picture's pixels count among those that this process has in hand."""
+    with _decoding(data, limits, lambda _: enough) as decoded:
+        yield decoded
 
-    The decoder reads a scaled JPEG to its last byte too, and finds the same faults.
+
+def storable_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> StorableImage:
+    """What is stored of a picture that came. Raises InvalidImage as decode_image does, for the same bytes.
+
+    A plain one need only be proved whole, at an eighth of its size: the decoder reads a scaled JPEG to its last byte
+    too, and finds the same faults.
     """
     # Of fewer bytes the pixels themselves tell a placeholder.
-    return _decode(data, limits, lambda plain: 1 if plain and len(data) >= limits.stub_bytes else None)
+    with _decoding(data, limits, lambda plain: 1 if plain and len(data) >= limits.stub_bytes else None) as decoded:
+        stored = data if decoded.plain else encode_jpeg(decoded.image)
+    return StorableImage(stored, decoded.format, decoded.width, decoded.height)
 
 
-def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None]) -> DecodedImage:
+@contextmanager
+def _decoding(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None]) -> Iterator[DecodedImage]:
     """enough: by whether the picture is plain, as for decode_image."""
+    with ExitStack() as in_hand:
+        decoded = _decode(data, limits, enough, in_hand)
+        _refuse_stub(data, decoded, limits)
+        yield decoded
+
+
+def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None], in_hand: ExitStack) -> DecodedImage:
+    """in_hand: takes the picture's share of the pixel budget."""
     picture_format = sniff_format(data)
     if limits.known_stubs and hashlib.sha256(data).hexdigest() in limits.known_stubs:
         raise InvalidImage("placeholder", f"{len(data)} bytes that are a known placeholder")
@@ -118,20 +152,18 @@ def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | Non
             if (side := enough(plain)) is not None:
                 # Of the formats taken here only JPEG's decoder scales; the others ignore it.
                 opened.draft(None, (side, side))
-            with DECODING.take(opened.width * opened.height):
-                opened.load()
-                # Some formats tell it only now.
-                turned = orientation(opened)
-                image = upright(to_srgb(opened), turned)
+            in_hand.enter_context(DECODING.take(opened.width * opened.height))
+            opened.load()
+            # Some formats tell it only now.
+            turned = orientation(opened)
+            image = upright(to_srgb(opened), turned)
             width, height = whole if turned < FIRST_ON_ITS_SIDE else whole[::-1]
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImage("too_many_pixels", f"more pixels than Pillow allows; {limits.max_pixels} are") from error
     except DECODER_ERRORS as error:
         code = "truncated" if _is_cut_off(data, picture_format) else "corrupt"
         raise InvalidImage(code, f"{len(data)} bytes of {picture_format} that do not decode") from error
-    decoded = DecodedImage(image, picture_format, width, height, plain)
-    _refuse_stub(data, decoded, limits)
-    return decoded
+    return DecodedImage(image, picture_format, width, height, plain)
 
 
 def sniff_format(data: bytes) -> str:

@@ -23,7 +23,7 @@ def fetch(server, *answers, path="/a.jpg", **options):
     server.serve(path, *answers)
     chosen = {"backoff_seconds": 0.001, "max_backoff_seconds": 0.002, "read_timeout": 5.0} | options
     with closing(ImageFetcher(DownloadOptions(**chosen))) as fetcher:
-        return fetcher.fetch(f"{server.url}{path}")[0]
+        return fetcher.fetch(f"{server.url}{path}").data
 
 
 def failure(server, *answers, **options):
@@ -122,6 +122,6 @@ def test_the_proxy_that_the_environment_names_is_used_except_for_hosts_it_leaves
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server.serve("http://images.example/a.jpg", GOOD)
     with closing(ImageFetcher(DownloadOptions())) as fetcher:
-        assert fetcher.fetch("http://images.example/a.jpg")[0] == GOOD
+        assert fetcher.fetch("http://images.example/a.jpg").data == GOOD
     assert fetch(server, GOOD, path="/direct.jpg") == GOOD
     assert set(server.requests) == {"http://images.example/a.jpg", "/direct.jpg"}
