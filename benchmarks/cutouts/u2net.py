@@ -108,10 +108,19 @@ def _like(maps: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(maps, size=other.shape[2:], mode="bilinear", align_corners=False)
 
 
-def save_u2net(path: Path) -> None:
-    """176 MB."""
+def save_u2net(path: Path, photos: torch.Tensor) -> None:
+    """Writes 176 MB. photos (n, 3, 320, 320): normalised as rembg does.
+
+    They give the batch norms their statistics, or else the signal would fade in the depth and the masks be flat.
+    """
     torch.manual_seed(7)
-    model = U2Net().eval()
+    model = U2Net()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # The plain mean over what is seen.
+    with torch.no_grad():
+        model(photos)
+    model.eval()
     names = [f"map{number}" for number in range(_MAPS + 1)]
     torch.onnx.export(
         model,
