@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from etsy_assets.errors import CorruptArtifact
 from etsy_assets.imaging import tar_members
@@ -35,7 +35,7 @@ class WantedImage:
 
 
 class ArchiveWriter:
-    """Use as a context manager: it holds the batch's lock. One thread calls it.
+    """Use as a context manager: it holds the batch's lock. Any thread may add, one calls the rest.
 
     Leaving without publish() keeps what was added, and the next writer of the batch goes on from there.
     """
@@ -131,22 +131,24 @@ class ArchiveWriter:
             tar.write(tar_members.archive_header(index.content_id))
             for source in sources:
                 if source.has_picture:
-                    data, mask = self._read(source)
-                    tar.write(tar_members.member(source.member, data))
-                    if mask is not None:
-                        tar.write(tar_members.member(source.mask_member, mask))
+                    self._write_members(tar, source)
             tar.write(tar_members.end_of_archive(tar.tell()))
         fsync(path)
 
-    def _read(self, source: ArchiveEntry) -> tuple[bytes, bytes | None]:
+    def _write_members(self, tar: BinaryIO, source: ArchiveEntry) -> None:
         in_progress = self._progress.entries.get(source.key)
-        from_progress = in_progress is not None and in_progress.source_key == source.source_key
-        members = self._progress.read(source) if from_progress else self._finished.read(source)
-        if members is None:
+        if in_progress is not None and in_progress.source_key == source.source_key:
+            tar.write(self._progress.members(source))
+            return
+        read = self._finished.read(source)
+        if read is None:
             raise CorruptArtifact(
                 f"{source.member} of {self.tar_path} changed on the disk: materialize its batch again."
             )
-        return members
+        data, mask = read
+        tar.write(tar_members.member(source.member, data))
+        if mask is not None:
+            tar.write(tar_members.member(source.mask_member, mask))
 
 
 def _lay_out(sources: Sequence[ArchiveEntry]) -> ArchiveIndex:

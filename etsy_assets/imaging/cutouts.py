@@ -56,13 +56,12 @@ def cut_out_batch(
         wanted = [_wanted(entry, fingerprint) for entry in pictures.values()]
         with ArchiveWriter(destination, wanted, lock_wait_seconds) as writer:
             results = in_completion_order(
-                lambda image: _cut_out(image, pictures[image.key], images, remover),
+                lambda image: _cut_out(image, pictures[image.key], images, remover, writer),
                 writer.to_do(),
                 workers or usable_cores(),
             )
             with closing(results):
-                for entry, data, mask in results:
-                    writer.add(entry, data, mask)
+                for entry in results:
                     made.append(entry.key)
                     if on_item is not None:
                         on_item(entry)
@@ -76,9 +75,9 @@ def _wanted(picture: ArchiveEntry, fingerprint: str) -> WantedImage:
 
 
 def _cut_out(
-    wanted: WantedImage, picture: ArchiveEntry, images: ImageArchive, remover: BackgroundRemover
-) -> tuple[ArchiveEntry, bytes | None, bytes | None]:
-    """The entry of one cutout, its bytes, and its mask's; none if its picture, as it was stored, does not decode."""
+    wanted: WantedImage, picture: ArchiveEntry, images: ImageArchive, remover: BackgroundRemover, writer: ArchiveWriter
+) -> ArchiveEntry:
+    """Makes one cutout and keeps it with its mask; or that its picture, as it was stored, does not decode."""
     data = images.read(picture)
     try:
         with decoded_image(data, _STORED) as decoded:
@@ -87,7 +86,9 @@ def _cut_out(
             mask = encode_png(cutout.small_mask) if cutout.small_mask else None
     except InvalidImage as error:
         ids = wanted.listing_id, wanted.image_id, wanted.is_primary
-        return ArchiveEntry(*ids, "failed", error.code, error.detail, wanted.source_key), None, None
+        failed = ArchiveEntry(*ids, "failed", error.code, error.detail, wanted.source_key)
+        writer.add(failed, None)
+        return failed
     entry = ArchiveEntry(
         listing_id=wanted.listing_id,
         image_id=wanted.image_id,
@@ -105,7 +106,8 @@ def _cut_out(
         mask_size=len(mask) if mask else None,
         mask_sha256=sha256(mask).hexdigest() if mask else None,
     )
-    return entry, stored, mask
+    writer.add(entry, stored, mask)
+    return entry
 
 
 def archived_cutout(

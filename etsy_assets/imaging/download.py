@@ -62,11 +62,10 @@ def download_batch(
         to_do = [sources[image.key] for image in writer.to_do()]
         patience = _Patience(options.give_up_after, whole_batch=len(sources) if len(to_do) == len(sources) else None)
         results = in_completion_order(
-            lambda source: _download(source, fetcher), to_do, options.concurrency, on_abandon=fetcher.stop
+            lambda source: _download(source, fetcher, writer), to_do, options.concurrency, on_abandon=fetcher.stop
         )
         with closing(results):
-            for entry, data in results:
-                writer.add(entry, data)
+            for entry in results:
                 made.append(entry.key)
                 patience.note(entry, destination)
                 if on_item is not None:
@@ -121,25 +120,33 @@ def _source(image: ImageRecord, is_primary: bool, size: str) -> _Source:
     return _Source(wanted, urls, None)
 
 
-def _download(source: _Source, fetcher: ImageFetcher) -> tuple[ArchiveEntry, bytes | None]:
-    """Runs in a download thread: the entry of one image, and the bytes to store unless it failed."""
-    failure = source.fault
+def _download(source: _Source, fetcher: ImageFetcher, writer: ArchiveWriter) -> ArchiveEntry:
+    """Runs in a download thread: fetches one image and keeps it, or what is wrong with it."""
+    image = _fetched(source, fetcher)
+    if isinstance(image, StorableImage):
+        entry, data = _stored(source.wanted, image), image.data
+    else:
+        wanted = source.wanted
+        ids = wanted.listing_id, wanted.image_id, wanted.is_primary
+        entry, data = ArchiveEntry(*ids, "failed", image.code, image.detail, wanted.source_key), None
+    writer.add(entry, data)
+    return entry
+
+
+def _fetched(source: _Source, fetcher: ImageFetcher) -> StorableImage | FetchFailure:
+    failure = source.fault or FetchFailure("bad_url", "there is no URL")
     for url in source.urls:
         try:
-            return _stored(source.wanted, fetcher.fetch(url))
+            return fetcher.fetch(url)
         except FetchFailure as error:
             failure = error
             if error.code != "http_404":  # Only that says that the CDN lacks this size.
                 break
-    reason, detail = (failure.code, failure.detail) if failure else ("bad_url", "there is no URL")
-    wanted = source.wanted
+    return failure
+
+
+def _stored(wanted: WantedImage, image: StorableImage) -> ArchiveEntry:
     return ArchiveEntry(
-        wanted.listing_id, wanted.image_id, wanted.is_primary, "failed", reason, detail, wanted.source_key
-    ), None
-
-
-def _stored(wanted: WantedImage, image: StorableImage) -> tuple[ArchiveEntry, bytes]:
-    entry = ArchiveEntry(
         listing_id=wanted.listing_id,
         image_id=wanted.image_id,
         is_primary=wanted.is_primary,
@@ -153,4 +160,3 @@ def _stored(wanted: WantedImage, image: StorableImage) -> tuple[ArchiveEntry, by
         height=image.height,
         format=image.format,
     )
-    return entry, image.data
