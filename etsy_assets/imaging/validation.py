@@ -109,32 +109,45 @@ def decoded_image(
     data: bytes, limits: ImageLimits = DEFAULT_LIMITS, enough: int | None = None
 ) -> Iterator[DecodedImage]:
     """As decode_image. Until the block ends, the picture's pixels count among those that this process has in hand."""
-    with _decoding(data, limits, lambda _: enough) as decoded:
+
+    def scale(opened: Image.Image, _: bool) -> None:
+        # Of the formats taken here only JPEG's decoder scales; the others ignore it.
+        if enough is not None:
+            opened.draft(None, (enough, enough))
+
+    with _decoding(data, limits, scale) as decoded:
         yield decoded
 
 
 def storable_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> StorableImage:
     """What is stored of a picture that came. Raises InvalidImage as decode_image does, for the same bytes.
 
-    A plain one need only be proved whole, at an eighth of its size: the decoder reads a scaled JPEG to its last byte
-    too, and finds the same faults.
+    A plain one need only be proved whole, in grey at an eighth of its size: the decoder reads such a JPEG to its last
+    byte too, and finds the same faults.
     """
-    # Of fewer bytes the pixels themselves tell a placeholder.
-    with _decoding(data, limits, lambda plain: 1 if plain and len(data) >= limits.stub_bytes else None) as decoded:
+
+    def scale(opened: Image.Image, plain: bool) -> None:
+        # Of fewer bytes the pixels themselves tell a placeholder.
+        if plain and len(data) >= limits.stub_bytes:
+            opened.draft("L", (1, 1))
+
+    with _decoding(data, limits, scale) as decoded:
         stored = data if decoded.plain else encode_jpeg(decoded.image)
     return StorableImage(stored, decoded.format, decoded.width, decoded.height)
 
 
 @contextmanager
-def _decoding(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None]) -> Iterator[DecodedImage]:
-    """enough: by whether the picture is plain, as for decode_image."""
+def _decoding(data: bytes, limits: ImageLimits, scale: Callable[[Image.Image, bool], None]) -> Iterator[DecodedImage]:
+    """scale: given the opened picture, and whether it is plain, may have less of it decoded."""
     with ExitStack() as in_hand:
-        decoded = _decode(data, limits, enough, in_hand)
+        decoded = _decode(data, limits, scale, in_hand)
         _refuse_stub(data, decoded, limits)
         yield decoded
 
 
-def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | None], in_hand: ExitStack) -> DecodedImage:
+def _decode(
+    data: bytes, limits: ImageLimits, scale: Callable[[Image.Image, bool], None], in_hand: ExitStack
+) -> DecodedImage:
     """in_hand: takes the picture's share of the pixel budget."""
     picture_format = sniff_format(data)
     if limits.known_stubs and hashlib.sha256(data).hexdigest() in limits.known_stubs:
@@ -149,9 +162,7 @@ def _decode(data: bytes, limits: ImageLimits, enough: Callable[[bool], int | Non
             whole = opened.size
             plain = picture_format == "jpeg" and opened.mode == "RGB" and orientation(opened) == 1
             plain = plain and not foreign_profile(opened)
-            if (side := enough(plain)) is not None:
-                # Of the formats taken here only JPEG's decoder scales; the others ignore it.
-                opened.draft(None, (side, side))
+            scale(opened, plain)
             in_hand.enter_context(DECODING.take(opened.width * opened.height))
             opened.load()
             # Some formats tell it only now.
