@@ -72,8 +72,10 @@ def ours(images: Path, remover: BackgroundRemover) -> float:
 
 def rembg(photos: Path, network: Path, output: Path) -> float:
     """Seconds of `rembg p`, the whole command: it writes a PNG with alpha for each photo."""
+    # Its own script is not there where pip took rembg over from this environment and added the command's needs only.
     command = [
-        str(peer("rembg", [f"rembg[cpu,cli]=={version('rembg')}"]) / "rembg"),
+        str(peer("rembg", [f"rembg[cpu,cli]=={version('rembg')}"]) / "python"),
+        *("-c", "import rembg.cli; rembg.cli.main(prog_name='rembg')"),
         *("p", "-m", "u2net_custom", "-x", json.dumps({"model_path": str(network)}), str(photos), str(output)),
     ]
     threads = str(len(os.sched_getaffinity(0)))
