@@ -18,6 +18,7 @@ from etsy_assets.encoders.devices import Device
 from etsy_assets.encoders.journal import RowKey
 from etsy_assets.encoders.unfinished import EncoderReport, UnfinishedEmbeddings
 from etsy_assets.imaging.batch_lock import batch_lock
+from etsy_assets.imaging.bounded_pool import usable_cores
 from etsy_assets.imaging.validation import ImageLimits, InvalidImage, decode_image
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def embed_batch(
     encoders: Mapping[str, Encoder],
     destinations: Mapping[str, Path],
     batch_size: int | None = None,
-    decode_threads: int = 2,
+    decode_threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbedReport:
     """Writes one embeddings file per encoder, rows in (listing_id, image_id) order.
@@ -85,12 +86,14 @@ def embed_batch(
     one. Memory holds three chunks of batch_size inputs per encoder, however large the batch.
 
     encoders, destinations: by encoder name. batch_size: inputs in one pass of a model; None is what is best on the
-    encoders' device. on_progress: called with (images done, images in all).
+    encoders' device. decode_threads: None for one a core, all of which a GPU needs. on_progress: called with (images
+    done, images in all).
     Raises ConfigurationError for a model that gives no finite vector and for a full disk, CorruptArtifact for a damaged
     archive, PassingFault while another process writes the same file. An image that does not decode fails alone.
     """
     if batch_size is None:
         batch_size = min((batch_size_on(encoder.device) for encoder in encoders.values()), default=1)
+    decode_threads = usable_cores() if decode_threads is None else decode_threads
     if batch_size < 1 or decode_threads < 1:
         raise ValueError(f"batch_size {batch_size} and decode_threads {decode_threads} must be at least 1")
     started = time.perf_counter()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -272,6 +273,33 @@ def test_two_writers_of_one_file_do_not_mix(encoders, cutouts, paths, monkeypatc
     monkeypatch.setattr("etsy_assets.encoders.batch.LOCK_WAIT_SECONDS", 0.0)
     with batch_lock(paths["demo_dinov3"], 0.0), pytest.raises(PassingFault, match="Another process is writing"):
         embed_batch(cutouts, encoders, paths, BATCH_SIZE)
+
+
+def test_a_gpu_gets_its_inputs_from_pinned_memory_without_waiting_for_the_copy(encoders, cutouts, paths, monkeypatch):
+    """A stand-in for CUDA that computes on the CPU: it shows the path that is taken, and says nothing of its speed."""
+    pinned, copied = [], []
+    to = torch.Tensor.to
+
+    def pin_memory(batch):
+        pinned.append(batch)
+        return batch
+
+    def to_stand_in(tensor, *places, **options):
+        if places != ("cuda",):
+            return to(tensor, *places, **options)
+        copied.append((tensor, options))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    monkeypatch.setattr(torch.Tensor, "to", to_stand_in)
+    for encoder in encoders.values():
+        monkeypatch.setattr(encoder, "device", "cuda")
+    embed_batch(cutouts, encoders, paths)
+    assert len(pinned) == len(encoders)  # One pass each: a GPU takes all 22 at once.
+    assert all(tensor is batch for (tensor, _), batch in zip(copied, pinned, strict=True))
+    assert [options for _, options in copied] == [{"non_blocking": True}] * len(encoders)
+    for name, path in paths.items():
+        assert read_embeddings(path).image_ids.tolist() == sorted(image for _, image in some_pictures(COUNT)), name
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"decode_threads": 0}])
