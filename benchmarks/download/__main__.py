@@ -4,7 +4,9 @@ From a server on this machine that answers at once, or after 30 ms. Our side val
 checksum and size, and writes journal and archive. Against
 
 * the script that a user would write: `requests.get` in 8 threads, each file decoded in full by Pillow, and written;
-* img2dataset without re-encoding, its start left out.
+* img2dataset without re-encoding.
+
+The start of all three is left out.
 
 Every image must be there, byte for byte, and the most memory must not grow with their number.
 """

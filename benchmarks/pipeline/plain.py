@@ -65,7 +65,7 @@ def _images(catalog: Catalog, home: Home, batch: str, options: Options) -> None:
 
 
 def _cutouts(catalog: Catalog, home: Home, batch: str, options: Options) -> None:
-    remover = BackgroundRemover(options.mask_session, Path(options.mask_network))
+    remover = BackgroundRemover(options.mask_session, Path(options.mask_network), threads=1)
     catalog.record_outcomes(cut_out_batch(home.images(batch), home.cutouts(batch), remover).outcomes)
 
 
