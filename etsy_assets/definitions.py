@@ -2,15 +2,18 @@
 
 import dagster as dg
 
+from etsy_assets.assets.crawl_plan import crawl_plan
 from etsy_assets.assets.cutouts import cutouts
 from etsy_assets.assets.discovered_listings import discovered_listings
 from etsy_assets.assets.embeddings import make_embeddings, make_text_embeddings
 from etsy_assets.assets.images import images
 from etsy_assets.assets.listings import listings
+from etsy_assets.assets.newest_listings import newest_listings
 from etsy_assets.assets.search_snapshot import make_search_snapshot
 from etsy_assets.assets.segments import index_channels, make_indexes, make_segment_rows
 from etsy_assets.assets.taxonomy import taxonomy
 from etsy_assets.automation.alerts import make_run_failure_sensor
+from etsy_assets.automation.crawl_sensor import make_crawl_sensor
 from etsy_assets.automation.publish_sensor import make_publish_sensor
 from etsy_assets.automation.schedules import make_crawl_schedule
 from etsy_assets.automation.sensors import make_listing_batches_sensor, make_repair_sensor
@@ -31,7 +34,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     search_snapshot = make_search_snapshot(specs, settings.batches_per_segment)
 
     jobs = make_pipeline_jobs(
-        crawled=dg.AssetSelection.assets(taxonomy, discovered_listings),
+        crawled=dg.AssetSelection.assets(taxonomy, newest_listings),
+        planned=dg.AssetSelection.assets(taxonomy, crawl_plan),
+        of_slices=dg.AssetSelection.assets(discovered_listings),
         of_batches=dg.AssetSelection.assets(listings, images, cutouts, embeddings, text_embeddings),
         of_segments=dg.AssetSelection.assets(segment_rows, indexes),
         snapshot=dg.AssetSelection.assets(search_snapshot),
@@ -45,6 +50,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             taxonomy,
+            newest_listings,
+            crawl_plan,
             discovered_listings,
             *backfilled_by_ranges([listings, images, cutouts, embeddings, text_embeddings]),
             segment_rows,
@@ -54,6 +61,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=[*jobs.all, ensemble_search],
         schedules=[make_crawl_schedule(jobs.crawl_newest, settings.crawl_cron, schedules_are)],
         sensors=[
+            make_crawl_sensor(jobs.crawl_slice, discovered_listings.key, sensors_are),
             make_listing_batches_sensor(jobs.ingest, batch_ends, settings, sensors_are),
             make_repair_sensor(jobs.ingest, batch_ends, sensors_are),
             make_publish_sensor(

@@ -1,9 +1,10 @@
-"""The two ways in which the platform's data is cut up."""
+"""The ways in which the platform's data is cut up."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
+crawl_slices = dg.DynamicPartitionsDefinition(name="crawl_slice")
 listing_batches = dg.DynamicPartitionsDefinition(name="listing_batch")
 index_segments = dg.DynamicPartitionsDefinition(name="index_segment")
 

@@ -12,7 +12,8 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
-from etsy_assets.assets.discovered_listings import NewestCrawlConfig
+from etsy_assets.assets.crawl_plan import CrawlPlanConfig
+from etsy_assets.assets.newest_listings import NewestCrawlConfig
 from etsy_assets.assets.search_snapshot import SnapshotConfig
 from etsy_assets.definitions import build_definitions
 from etsy_assets.jobs.ensemble_search import SearchConfig
@@ -43,8 +44,10 @@ def expected_assets(encoders: Sequence[str], text_encoders: Sequence[str]) -> di
     indexes = [f"index/{name}" for name in encoders] + [f"text_index/{name}" for name in text_encoders]
     return {
         "taxonomy": shape("listings", None, "etsy_api"),
-        "discovered_listings": shape("listings", None, "etsy_api", "taxonomy"),
-        "listings": shape("listings", "listing_batch", "etsy_api", "discovered_listings"),
+        "newest_listings": shape("listings", None, "etsy_api", "taxonomy"),
+        "crawl_plan": shape("listings", None, "etsy_api", "taxonomy"),
+        "discovered_listings": shape("listings", "crawl_slice", "etsy_api", "crawl_plan"),
+        "listings": shape("listings", "listing_batch", "etsy_api", "newest_listings", "discovered_listings"),
         "images": shape("images", "listing_batch", "cdn", "listings"),
         "cutouts": shape("images", "listing_batch", "inference", "images"),
         **{key: shape("embeddings", "listing_batch", "inference", "cutouts") for key in embeddings},
@@ -64,6 +67,7 @@ def expected_assets(encoders: Sequence[str], text_encoders: Sequence[str]) -> di
 
 def expected_checks(encoders: Sequence[str]) -> set[tuple[str, str]]:
     return {
+        ("discovered_listings", "the_whole_slice_was_reached"),
         ("listings", "every_listing_is_accounted_for"),
         ("images", "few_images_failed"),
         ("cutouts", "few_cutouts_fell_back"),
@@ -121,12 +125,12 @@ def test_the_checks_are_these(definitions: dg.Definitions, encoders: tuple[str, 
     assert {(key.asset_key.to_user_string(), key.name) for key in keys} == expected_checks(encoders)
 
 
-def test_all_assets_of_a_batch_and_no_others_are_backfilled_by_ranges(definitions: dg.Definitions) -> None:
+def test_all_assets_of_a_batch_or_a_slice_and_no_others_are_backfilled_by_ranges(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        of_batches = node.partitions_def is not None and node.partitions_def.name == "listing_batch"
-        assert node.backfill_policy == (dg.BackfillPolicy.multi_run(10) if of_batches else None), key
+        of_many = node.partitions_def is not None and node.partitions_def.name in ("listing_batch", "crawl_slice")
+        assert node.backfill_policy == (dg.BackfillPolicy.multi_run(10) if of_many else None), key
     # All of such a run is done in one process, whatever assets it is of.
     assert definitions.resolve_implicit_global_asset_job_def().executor_def.name == "in_process"
 
@@ -154,6 +158,8 @@ def test_each_job_runs_in_one_process_over_its_own_partitions(definitions: dg.De
     jobs = [job for job in definitions.get_repository_def().get_all_jobs() if not job.name.startswith("__")]
     assert {job.name: job.partitions_def.name if job.partitions_def else None for job in jobs} == {
         "crawl_newest": None,
+        "plan_crawl": None,
+        "crawl_slice": "crawl_slice",
         "ingest": "listing_batch",
         "index_segment": "index_segment",
         "publish_snapshot": None,
@@ -168,6 +174,7 @@ def test_only_the_demo_starts_by_itself(profile_name: str, is_running: bool) -> 
     repository = definitions_of(profile_name).get_repository_def()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     assert {name: [target.job_name for target in sensor.targets] for name, sensor in sensors.items()} == {
+        "crawl_sensor": ["crawl_slice"],
         "listing_batches_sensor": ["ingest"],
         "repair_sensor": ["ingest"],
         "publish_sensor": ["index_segment", "publish_snapshot"],
@@ -182,7 +189,7 @@ def test_only_the_demo_starts_by_itself(profile_name: str, is_running: bool) -> 
     assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) == is_running
 
 
-@pytest.mark.parametrize("config", [SearchConfig, SnapshotConfig, NewestCrawlConfig])
+@pytest.mark.parametrize("config", [SearchConfig, SnapshotConfig, NewestCrawlConfig, CrawlPlanConfig])
 def test_every_field_that_a_person_can_set_has_a_default_and_a_description(config: type[dg.Config]) -> None:
     assert config.model_fields
     for name, field in config.model_fields.items():

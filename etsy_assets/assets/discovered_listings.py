@@ -1,87 +1,60 @@
-"""The newest listings that Etsy shows under furniture."""
-
-from collections.abc import Iterator
-from datetime import UTC, datetime
+"""Every furniture listing, found by reading the slices of the crawl plan one after another."""
 
 import dagster as dg
-from pydantic import Field
 
-from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
+from etsy_assets.assets.batch_by_batch import batch_by_batch
+from etsy_assets.assets.crawl_plan import crawl_plan
+from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import LISTINGS, OWNERS
-from etsy_assets.assets.taxonomy import taxonomy
-from etsy_assets.catalog.catalog import Catalog
-from etsy_assets.catalog.records import DiscoveredListing
-from etsy_assets.etsy.client import EtsyClient
+from etsy_assets.etsy.crawl_store import StoredPlan
+from etsy_assets.etsy.planned_crawl import read_slice
+from etsy_assets.partitions import crawl_slices
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
-from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
 
-PAGE_SIZE = 100
-
-
-class NewestCrawlConfig(dg.Config):
-    """How far back a crawl of the newest listings reaches."""
-
-    max_pages: int = Field(default=20, ge=1, le=121, description="Pages of 100 listings, one API call each.")
-    whole_reach: bool = Field(
-        default=False, description="Read on past listings that are known already, up to max_pages."
-    )
+WHOLE = "the_whole_slice_was_reached"
 
 
 @dg.asset(
     group_name=LISTINGS,
     kinds={"etsy", "sqlite"},
     owners=OWNERS,
-    code_version="1",
-    deps=[taxonomy],
+    code_version="2",
+    deps=[crawl_plan],
+    partitions_def=crawl_slices,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=10),
     pool="etsy_api",
     retry_policy=RETRY_PASSING_FAULTS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            WHOLE, asset="discovered_listings", description="No listing of a slice lies beyond what Etsy pages to."
+        )
+    ],
 )
 def discovered_listings(
-    context: dg.AssetExecutionContext, config: NewestCrawlConfig, etsy_api: EtsyApi, catalog_database: CatalogDatabase
+    context: dg.AssetExecutionContext, etsy_api: EtsyApi, catalog_database: CatalogDatabase
 ) -> dg.MaterializeResult:
-    """The ids of every furniture listing ever seen, newest crawled first: what batches are sealed from."""
-    with failing_clearly(), catalog_database.open() as catalog:
-        seen = new = pages = 0
-        for page in newest_pages(etsy_api.client(catalog), config.max_pages):
-            known = catalog.is_known([listing.listing_id for listing in page])
-            # Recorded page by page: a crawl that breaks off keeps what it has found.
-            new += catalog.record_discovered(page, datetime.now(UTC))
-            seen, pages = seen + len(page), pages + 1
-            if len(known) == len(page) and not config.whole_reach:
-                break
-        counts, calls_left = catalog.counts(), remaining_calls(catalog)
-    context.log.info("%d pages, %d listings, %d of them new", pages, seen, new)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": counts["discovered"],
-            "new_listings": new,
-            "seen_listings": seen,
-            "waiting_for_a_batch": counts["unbatched"],
-            "api_calls": pages,
-            "api_calls_left_today": calls_left,
-        }
-    )
+    """The ids of a slice's listings. It is complete only when its last page was seen to be the last.
 
-
-def newest_pages(client: EtsyClient, max_pages: int) -> Iterator[list[DiscoveredListing]]:
-    """Pages of active furniture listings, newest first, until the last one or `max_pages`."""
-    for number in range(max_pages):
-        offset = number * PAGE_SIZE
-        page = client.active_listings(
-            limit=PAGE_SIZE,
-            offset=offset,
-            taxonomy_id=FURNITURE_TAXONOMY_NODE,
-            sort_on="created",
-            sort_order="desc",
-        )
-        if page.listings:
-            yield list(page.listings)
-        if len(page.listings) < PAGE_SIZE or offset + PAGE_SIZE >= page.count:
-            return
-
-
-def remaining_calls(catalog: Catalog) -> int | None:
-    """What Etsy's last answer said of today's quota."""
-    quota = catalog.latest_quota()
-    return quota.remaining_today if quota else None
+    A run that broke off is gone on with from its last page. A slice that has outgrown its plan is parted: its parts are
+    new partitions.
+    """
+    unreachable: dict[str, int] = {}
+    with batch_by_batch(context) as results, catalog_database.open() as catalog:
+        client = etsy_api.client(catalog)
+        for key in context.partition_keys:
+            report = read_slice(catalog, client, key)
+            if report.parts:
+                context.instance.add_dynamic_partitions(str(crawl_slices.name), StoredPlan.current(catalog).keys)
+            if report.unreachable:
+                unreachable[key] = report.unreachable
+            metadata = {
+                "dagster/partition_row_count": report.listings,
+                "new_listings": report.new,
+                "api_calls": report.calls,
+                "parted_into": report.parts,
+            }
+            results.add(key, {context.asset_key: metadata})
+            context.log.info("%s: %s", key, report)
+    check = dg.AssetCheckResult(check_name=WHOLE, passed=not unreachable, metadata={"unreachable": unreachable})
+    return dg.MaterializeResult(check_results=[check])

@@ -7,6 +7,7 @@ import dagster as dg
 
 from etsy_assets.catalog.batches import UnknownBatch
 from etsy_assets.errors import BadQuery, ConfigurationError, CorruptArtifact
+from etsy_assets.etsy.crawl_store import UnknownSlice
 from etsy_assets.etsy.faults import DailyQuotaExhausted, RequestRefused
 
 WITHOUT_RETRY = (
@@ -19,6 +20,7 @@ WITHOUT_RETRY = (
     FileNotFoundError,
     RequestRefused,
     UnknownBatch,
+    UnknownSlice,
 )
 # The clients have retried for a minute by themselves before a step fails.
 RETRY_PASSING_FAULTS = dg.RetryPolicy(

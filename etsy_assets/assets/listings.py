@@ -8,6 +8,7 @@ from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.discovered_listings import discovered_listings
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import LISTINGS, OWNERS
+from etsy_assets.assets.newest_listings import newest_listings
 from etsy_assets.catalog.records import ListingRecord
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.partitions import listing_batches
@@ -22,7 +23,7 @@ COMPLETE = "every_listing_is_accounted_for"
     kinds={"etsy", "sqlite"},
     owners=OWNERS,
     code_version="1",
-    deps=[discovered_listings],
+    deps=[newest_listings, discovered_listings],
     partitions_def=listing_batches,
     pool="etsy_api",
     retry_policy=RETRY_PASSING_FAULTS,

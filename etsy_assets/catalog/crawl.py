@@ -23,6 +23,11 @@ class CrawlQueries(Database):
                 sa.select(crawl_state.c.value).where(crawl_state.c.key == key)
             ).scalar_one_or_none()
 
+    def delete_crawl_states(self, prefix: str) -> None:
+        """Of all keys that begin so."""
+        with self._write() as connection:
+            connection.execute(sa.delete(crawl_state).where(crawl_state.c.key.startswith(prefix, autoescape=True)))
+
     def record_quota(self, reading: QuotaReading, purpose: str | None = None) -> None:
         """Stores what one API answer said. purpose: which work made the call."""
         row = {name: getattr(reading, name) for name in reading.__slots__} | {"purpose": purpose}

@@ -31,9 +31,13 @@ IDS_PER_CALL = 100
 
 @dataclass(frozen=True, slots=True)
 class ActivePage:
-    """One page of a search. count: how many match in all, which drifts while one pages."""
+    """One page of a search. count: how many match in all, which drifts while one pages.
+
+    length: of the page as Etsy sent it, with what was unusable.
+    """
 
     count: int
+    length: int
     listings: list[DiscoveredListing]
 
 
@@ -118,7 +122,7 @@ class EtsyClient:
             "max_price": max_price,
         }
         count, results = self._page("/listings/active", self._needed("/listings/active", parameters), offset)
-        return ActivePage(count, parse_each(results, payloads.parse_discovered, self._report))
+        return ActivePage(count, len(results), parse_each(results, payloads.parse_discovered, self._report))
 
     def listings(self, listing_ids: Iterable[int]) -> list[ListingRecord]:
         """The listings with their images and shops, in the order of the ids (each once).

@@ -3,21 +3,23 @@
 import json
 import socket
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
 from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
 from etsy_assets.automation.instance_state import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, TARGET_TAG
-from etsy_assets.catalog.records import DiscoveredListing
-from etsy_assets.partitions import index_segments, listing_batches
+from etsy_assets.catalog.records import DiscoveredListing, QuotaReading
+from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice
+from etsy_assets.etsy.crawl_store import StoredPlan
+from etsy_assets.partitions import crawl_slices, index_segments, listing_batches
 from etsy_assets.resources.stores import HomeFolder
 from etsy_assets.storage import Home
 from etsy_assets_tests.assets.deployment import ENCODERS, TEXT_ENCODERS, Deployment, checks_of
 
 BATCH_ENDS = [*map(embeddings_key, ENCODERS), *map(text_embeddings_key, TEXT_ENCODERS)]
-SENSORS = ("listing_batches_sensor", "repair_sensor", "publish_sensor")
+SENSORS = ("crawl_sensor", "listing_batches_sensor", "repair_sensor", "publish_sensor")
 
 
 @pytest.fixture(autouse=True)
@@ -342,3 +344,55 @@ def test_the_crawl_schedule_starts_no_crawl_beside_another(deploy: Callable[...,
         assert len(schedule.evaluate_tick(context).run_requests) == 1
         add_run(deployed, "crawl_newest", dg.DagsterRunStatus.STARTED)
         assert schedule.evaluate_tick(context).run_requests == []
+
+
+def plan(deployed: Deployment, **state: object) -> list[str]:
+    """Three slices, as a crawl planned them; their partitions' keys."""
+    slices = {CrawlSlice(967, 0, 5_005): 10, CrawlSlice(967, 5_005, 99_005): 20, CrawlSlice(967, 99_005): 30}
+    stored = StoredPlan(7, CrawlPlan(planned=slices, **state))
+    with deployed.catalog() as catalog:
+        stored.save(catalog)
+    return stored.keys
+
+
+def test_the_slices_of_a_plan_are_read_one_after_another(deploy: Callable[..., Deployment]) -> None:
+    deployed = deploy()
+    assert requested(deployed, "crawl_sensor") == []
+    keys = plan(deployed)
+    assert keys == ["0007_967_0.000_5.005", "0007_967_5.005_99.005", "0007_967_99.005_up"]
+    for key in keys:
+        assert requested(deployed, "crawl_sensor") == [(None, key)]
+        assert crawl_slices.get_partition_keys(dynamic_partitions_store=deployed.instance) == keys
+        deployed.instance.report_runless_asset_event(
+            dg.AssetMaterialization(dg.AssetKey("discovered_listings"), partition=key)
+        )
+    assert requested(deployed, "crawl_sensor") == []
+
+
+def test_no_slice_is_read_beside_another_nor_of_a_plan_that_is_not_finished(deploy: Callable[..., Deployment]) -> None:
+    deployed = deploy()
+    plan(deployed, pending=[(CrawlSlice(968), 9)])
+    assert requested(deployed, "crawl_sensor") == []
+    first, *_ = plan(deployed)
+    add_run(deployed, "crawl_slice", dg.DagsterRunStatus.QUEUED, partition=first)
+    assert requested(deployed, "crawl_sensor") == []
+
+
+def test_a_slice_that_failed_waits_while_the_others_are_read(deploy: Callable[..., Deployment]) -> None:
+    deployed = deploy()
+    first, second, _ = plan(deployed)
+    add_run(deployed, "crawl_slice", dg.DagsterRunStatus.FAILURE, partition=first)
+    assert requested(deployed, "crawl_sensor") == [(None, second)]
+
+
+@pytest.mark.parametrize(
+    ("left", "age", "waits"), [(1000, 0, False), (999, 0, True), (0, 0, True), (0, 3601, False), (None, 0, False)]
+)
+def test_no_slice_is_read_with_the_calls_that_are_kept_for_new_listings(
+    deploy: Callable[..., Deployment], left: int | None, age: int, waits: bool
+) -> None:
+    deployed = deploy()
+    plan(deployed)
+    with deployed.catalog() as catalog:
+        catalog.record_quota(QuotaReading(10, 9, 5000, left, datetime.now(UTC) - timedelta(seconds=age)))
+    assert (requested(deployed, "crawl_sensor") == []) == waits

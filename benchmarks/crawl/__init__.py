@@ -1,0 +1,1 @@
+"""Crawling a market of the size of the real one."""
