@@ -22,7 +22,6 @@ WHOLE = "the_whole_slice_was_reached"
     code_version="2",
     deps=[crawl_plan],
     partitions_def=crawl_slices,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=10),
     pool="etsy_api",
     retry_policy=RETRY_PASSING_FAULTS,
     check_specs=[
