@@ -47,7 +47,7 @@ def expected_assets(encoders: Sequence[str], text_encoders: Sequence[str]) -> di
         "newest_listings": shape("listings", None, "etsy_api", "taxonomy"),
         "crawl_plan": shape("listings", None, "etsy_api", "taxonomy"),
         "discovered_listings": shape("listings", "crawl_slice", "etsy_api", "crawl_plan"),
-        "listings": shape("listings", "listing_batch", "etsy_api", "newest_listings", "discovered_listings"),
+        "listings": shape("listings", "listing_batch", "etsy_api", "newest_listings"),
         "images": shape("images", "listing_batch", "cdn", "listings"),
         "cutouts": shape("images", "listing_batch", "inference", "images"),
         **{key: shape("embeddings", "listing_batch", "inference", "cutouts") for key in embeddings},

@@ -2,13 +2,14 @@
 
     python -m etsy_assets_tests.jobs.killed_run BATCH FOLDER WRITES ASSET...
 
-FOLDER: of the home, whose stage is to be cut short. WRITES: which write below it is the last, and is torn.
+FOLDER: of the home, whose stage is to be cut short. WRITES: which write of its journal is the last, and is torn.
 The deployment is that of the environment, the instance that of DAGSTER_HOME.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -18,19 +19,23 @@ from etsy_assets_tests.assets.deployment import QUIET_LOGS
 
 
 def die_in_a_write(folder: Path, last: int) -> None:
-    """All that a stage has finished goes through os.pwrite, so this is the worst moment there is."""
-    write, writes = os.pwrite, 0
+    """All that a stage has finished is in its journal, so this is the worst moment there is."""
+    writes = 0
 
-    def torn_write(descriptor: int, data: bytes, position: int) -> int:
-        nonlocal writes
-        if Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(folder):
-            writes += 1
-            if writes == last:
-                write(descriptor, memoryview(data)[: len(data) // 2], position)
-                os.kill(os.getpid(), signal.SIGKILL)
-        return write(descriptor, data, position)
+    def torn(write: Callable[..., int]) -> Callable[..., int]:
+        def torn_write(descriptor: int, data: bytes, *position: int) -> int:
+            nonlocal writes
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            if path.is_relative_to(folder) and not path.name.endswith(".tar.partial"):
+                writes += 1
+                if writes == last:
+                    write(descriptor, memoryview(data)[: len(data) // 2], *position)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return write(descriptor, data, *position)
 
-    os.pwrite = torn_write
+        return torn_write
+
+    os.pwrite, os.write = torn(os.pwrite), torn(os.write)
 
 
 def main(batch: str, folder: str, writes: str, *assets: str) -> None:

@@ -25,10 +25,10 @@ from etsy_assets_tests.assets.ingested import Ingested
 from etsy_assets_tests.conftest import LISTINGS
 
 BATCH = "batch-000000"
-# A journal's first line is a write, an image two: the picture and its line in the journal. The last one is torn.
+# A journal begins with a line of its own. The last line is torn. Another thread's may then be under way.
 IMAGES_FINISHED = 5
 CUTOUTS_FINISHED = 4
-WRITES_IN_IMAGES, WRITES_IN_CUTOUTS = 1 + 2 * IMAGES_FINISHED + 1, 1 + 2 * CUTOUTS_FINISHED + 2
+WRITES_IN_IMAGES, WRITES_IN_CUTOUTS = 1 + IMAGES_FINISHED + 1, 1 + CUTOUTS_FINISHED + 1
 # Each encoder's journal begins with a header, and this batch is one chunk of each; the third one's is torn.
 ENCODERS_FINISHED = ENCODERS[:2]
 WRITES_IN_EMBEDDINGS = len(ENCODERS) + len(ENCODERS_FINISHED) + 1
@@ -114,7 +114,8 @@ def test_a_killed_stage_publishes_nothing(killed: Killed) -> None:
 
 
 def test_finished_images_are_not_downloaded_again(killed: Killed) -> None:
-    assert len(killed.finished_images) == IMAGES_FINISHED
+    finished = len(killed.finished_images)
+    assert 1 <= finished <= IMAGES_FINISHED
     counts = killed.after_all.images
     with killed.deployment.catalog() as catalog:
         photos = {image.image_id for image in catalog.images(BATCH)}
@@ -123,14 +124,14 @@ def test_finished_images_are_not_downloaded_again(killed: Killed) -> None:
     # Beside the torn one only what was under way in other threads was lost.
     assert sum(counts.values()) - len(photos) <= 2 * DownloadOptions().concurrency
     first, *later = recorded(killed, "images")
-    assert (first["reused_images"], first["new_images"]) == (IMAGES_FINISHED, len(photos) - IMAGES_FINISHED)
+    assert (first["reused_images"], first["new_images"]) == (finished, len(photos) - finished)
     assert [again["new_images"] for again in later] == [0]
 
 
 def test_finished_cutouts_are_not_cut_out_again(killed: Killed) -> None:
     first, *later = recorded(killed, "cutouts")
-    assert first["reused_images"] == CUTOUTS_FINISHED
-    assert first["new_images"] == first["dagster/row_count"] - CUTOUTS_FINISHED
+    assert 1 <= first["reused_images"] <= CUTOUTS_FINISHED
+    assert first["new_images"] == first["dagster/row_count"] - first["reused_images"]
     assert [again["new_images"] for again in later] == [0]
 
 
