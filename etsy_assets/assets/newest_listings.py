@@ -57,7 +57,6 @@ def newest_listings(
             "dagster/row_count": seen,
             "listings_ever_seen": counts["discovered"],
             "new_listings": new,
-            "seen_listings": seen,
             "waiting_for_a_batch": counts["unbatched"],
             "api_calls": pages,
             "api_calls_left_today": calls_left,

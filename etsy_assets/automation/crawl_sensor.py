@@ -1,6 +1,6 @@
 """Reads the slices of the crawl plan, one run after another, as long as the day has calls for it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -61,7 +61,7 @@ def calls_to_wait_for(quota: QuotaReading | None, now: datetime) -> int | None:
     return reserved_calls(quota) if quota is not None and now - quota.read_at < PAUSE else None
 
 
-def unread(keys: Sequence[str], read: Collection[str] | Mapping[str, int], failed: Collection[str]) -> list[str]:
+def unread(keys: Sequence[str], read: Collection[str], failed: Collection[str]) -> list[str]:
     """The slices to be read now, in the order of the plan."""
     return [key for key in keys if key not in read and key not in failed]
 

@@ -9,7 +9,7 @@ from etsy_assets.catalog.records import DiscoveredListing, QuotaReading
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice, PlanLimits, finish_plan
 from etsy_assets.etsy.crawl_store import StoredPlan, forget_cursors, load_cursor, save_cursor
-from etsy_assets.etsy.faults import DailyQuotaExhausted, OffsetCeiling, PageAnomaly, RequestRefused
+from etsy_assets.etsy.faults import DailyQuotaExhausted, PageAnomaly, RequestRefused
 from etsy_assets.etsy.slice_crawl import SliceCursor, SliceOutgrown, crawl_slice
 
 # Of a day's calls: for the newest listings and for the batches, which come first.
@@ -89,8 +89,6 @@ def listings_in(client: EtsyClient, slice_: CrawlSlice) -> int | None:
     """How many listings a slice has; None when Etsy refuses its node (seen of some leaves)."""
     try:
         return client.active_listings(1, 0, **slice_.parameters).count
-    except OffsetCeiling:
-        raise
     except RequestRefused:
         return None
 

@@ -95,7 +95,8 @@ def crawl_slice(
 
 def _after(page: ActivePage, cursor: SliceCursor) -> SliceCursor:
     ids = tuple(listing.listing_id for listing in page.listings)
-    if cursor.offset and ids and ids[0] not in cursor.recent:
+    # A page of nothing, too: so many are gone that the search ends before it, and what is unread has moved up.
+    if cursor.offset and (not ids or ids[0] not in cursor.recent):
         return replace(cursor, offset=max(cursor.offset - _STEP, 0))
     recent = (*cursor.recent, *ids)[-_REMEMBERED * PAGE_SIZE :]
     if page.length < PAGE_SIZE or cursor.offset + page.length >= page.count:

@@ -45,7 +45,7 @@ def in_completion_order(
 
 
 def _return_freed_memory() -> None:
-    """Gives the system back what the threads freed: glibc keeps it, 450 MB after a batch with a few huge pictures."""
+    """Gives the system back what the threads freed: glibc keeps it, 280 MB after a batch with a few huge pictures."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)

@@ -84,8 +84,9 @@ def test_whatever_changes_meanwhile_what_stays_up_is_found(count, changes):
     assert set(range(count)) - search.removed <= found
 
 
-def test_many_that_are_taken_away_while_the_crawl_pauses_hide_nothing():
-    search = Search(list(range(2000)))
+@pytest.mark.parametrize(("count", "gone"), [(2000, slice(100, 640)), (1000, slice(0, 300)), (1000, slice(0, 790))])
+def test_many_that_are_taken_away_while_the_crawl_pauses_hide_nothing(count, gone):
+    search = Search(list(range(count)))
     cursors: list[SliceCursor] = []
     found: set[int] = set()
 
@@ -97,7 +98,7 @@ def test_many_that_are_taken_away_while_the_crawl_pauses_hide_nothing():
 
     with pytest.raises(KeyboardInterrupt):
         crawl_slice(search, SLICE, SliceCursor(), keep)
-    del search.ids[100:640]
+    del search.ids[gone]
     again, end = read(search, cursors[-1])
     assert end.complete
     assert set(search.ids) <= found | again
