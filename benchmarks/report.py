@@ -4,14 +4,17 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
+MOST_GROWTH = 1.15
+"""Of the most memory, from a few things to many: what issue 4 allows."""
 _HEADINGS = ("name", "against", "measured", "ratio", "bar", "holds")
 
 
@@ -33,6 +36,13 @@ def at_least(name: str, baseline: str, ratio: float, bar: float, measured: str =
 
 def at_most(name: str, baseline: str, ratio: float, bar: float, measured: str = "") -> Row:
     return Row(name, baseline, _short(ratio), f"<= {bar:g}", bool(ratio <= bar), measured)
+
+
+def flat_memory(things: str, peaks: Mapping[int, float], of_what: str = "") -> Row:
+    """That the most memory does not grow with the number of things. peaks: MB by their number, of two numbers."""
+    few, many = sorted(peaks)
+    measured = f"{peaks[many]:.0f} MB for {peaks[few]:.0f}{of_what}"
+    return at_most(f"peak memory of {many:,} {things}", f"of {few:,}", peaks[many] / peaks[few], MOST_GROWTH, measured)
 
 
 @dataclass(slots=True)
@@ -65,6 +75,13 @@ class Report:
     def write_json(self, path: Path) -> None:
         content = {"rows": [asdict(row) for row in self.rows], "notes": self.notes, "faults": self.faults}
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    def end(self, path: Path | None) -> NoReturn:
+        """Writes the JSON, if there is a path for it, shows the table and ends the process: 0 if all holds, else 1."""
+        if path is not None:
+            self.write_json(path)
+        self.show()
+        sys.exit(0 if self.holds else 1)
 
     def show(self) -> None:
         table = Table(title="; ".join(self.notes[:1]))

@@ -8,7 +8,6 @@ A million rows of one set take about 20 GB of disk and the time to build five in
 indexes and exact answers stay for the next run.
 """
 
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -112,8 +111,7 @@ def main(
             measure_set(kind, rows, Path(place), chosen, report, rebuild, not drop_embeddings, queries)
             if path is not None:
                 report.write_json(path)
-    report.show()
-    sys.exit(0 if report.holds else 1)
+    report.end(path)
 
 
 if __name__ == "__main__":

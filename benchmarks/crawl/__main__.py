@@ -6,7 +6,6 @@ With every call, listings are put up, renewed and taken away. Against the least 
 """
 
 import math
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,10 +85,7 @@ def main(listings: int, path: Path | None) -> None:
         ),
         Row("slices", "-", slices, "-", True, f"{seconds:.0f} s"),
     )
-    if path is not None:
-        report.write_json(path)
-    report.show()
-    sys.exit(0 if report.holds else 1)
+    report.end(path)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ network: random weights make of bfloat16's rounding, 0.4 % of a number, 23 % of 
 """
 
 import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,7 @@ from PIL import Image
 from benchmarks.cutouts import sides
 from benchmarks.cutouts.u2net import SIDE, save_u2net
 from benchmarks.photos import LARGE, rendered_jpegs
-from benchmarks.report import Report, at_least, at_most, machine
+from benchmarks.report import Report, at_least, at_most, flat_memory, machine
 from benchmarks.rounds import medians
 from etsy_assets.imaging.cutouts import BackgroundRemover
 from etsy_assets.imaging.providers import MaskProvider
@@ -114,9 +113,7 @@ def against_rembg(report: Report, network: Path, jpegs: Sequence[bytes], rounds:
 
 
 def memory(report: Report, few: int, many: int) -> None:
-    peaks = {count: sides.peak_mb(count) for count in (few, many)}
-    measured = f"{peaks[many]:.0f} MB for {peaks[few]:.0f}, the demo's network"
-    report.add(at_most(f"peak memory of {many:,} photos", f"of {few:,}", peaks[many] / peaks[few], 1.15, measured))
+    report.add(flat_memory("photos", {count: sides.peak_mb(count) for count in (few, many)}, ", the demo's network"))
 
 
 @click.command(help=__doc__)
@@ -134,10 +131,7 @@ def main(quick: bool, path: Path | None) -> None:
         save_u2net(network, torch.from_numpy(np.concatenate([network_input(picture) for picture in pictures])))
         memory(report, 200, 400 if quick else 2000)
         against_rembg(report, network, jpegs, 1 if quick else 5, folder)
-    if path is not None:
-        report.write_json(path)
-    report.show()
-    sys.exit(0 if report.holds else 1)
+    report.end(path)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ The start of all three is left out.
 Every image must be there, byte for byte, and the most memory must not grow with their number.
 """
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ import click
 from benchmarks.download.server import image_server
 from benchmarks.download.sides import measured, tar_of
 from benchmarks.photos import CDN_SIZE, rendered_jpegs
-from benchmarks.report import Report, at_least, at_most, machine
+from benchmarks.report import Report, at_least, flat_memory, machine
 from benchmarks.rounds import medians
 from etsy_assets.imaging.archive import ImageArchive
 
@@ -80,8 +79,7 @@ def memory(report: Report, server: str, few: int, many: int) -> None:
     for count in (few, many):
         with TemporaryDirectory() as folder:
             peaks[count] = measured("ours", server, count, Path(folder)).peak_mb
-    measure = f"{peaks[many]:.0f} MB for {peaks[few]:.0f}"
-    report.add(at_most(f"peak memory of {many:,} downloads", f"of {few:,}", peaks[many] / peaks[few], 1.15, measure))
+    report.add(flat_memory("downloads", peaks))
 
 
 @click.command(help=__doc__)
@@ -100,10 +98,7 @@ def main(quick: bool, path: Path | None) -> None:
         servers = {name: stack.enter_context(image_server(Path(folder), delay)) for name, delay in delays.items()}
         memory(report, servers["near"], 200, 2000)
         speed(report, servers, jpegs, count, rounds)
-    if path is not None:
-        report.write_json(path)
-    report.show()
-    sys.exit(0 if report.holds else 1)
+    report.end(path)
 
 
 if __name__ == "__main__":

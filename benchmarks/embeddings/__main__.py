@@ -11,7 +11,6 @@ Every vector must have a cosine of at least 0.999 with the libraries' own float3
 """
 
 import io
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from benchmarks.embeddings.checkpoints import CLIP_CHECKPOINT, save_checkpoints
 from benchmarks.embeddings.memory import peak_mb
 from benchmarks.embeddings.sides import Photos, embed, forward_passes, library_model
 from benchmarks.photos import CDN_SIZE, LARGE, rendered_jpegs
-from benchmarks.report import Report, at_least, at_most, machine
+from benchmarks.report import Report, at_least, at_most, flat_memory, machine
 from benchmarks.rounds import medians
 from etsy_assets.encoders.loading import load_encoder
 from etsy_assets.encoders.registry import FULL_ENCODERS
@@ -135,9 +134,7 @@ def against_clip_retrieval(
 
 
 def memory(report: Report, few: int, many: int) -> None:
-    peaks = {count: peak_mb(count) for count in (few, many)}
-    measured = f"{peaks[many]:.0f} MB for {peaks[few]:.0f}"
-    report.add(at_most(f"peak memory of {many:,} photos", f"of {few:,}", peaks[many] / peaks[few], 1.15, measured))
+    report.add(flat_memory("photos", {count: peak_mb(count) for count in (few, many)}))
 
 
 @click.command(help=__doc__)
@@ -157,10 +154,7 @@ def main(quick: bool, path: Path | None) -> None:
         many = jpegs * (64 // count if quick else 8)
         against_clip_retrieval(report, weights, jpegs[:4], many, rounds, folder)
         five_encoders(report, weights, jpegs, rounds)
-    if path is not None:
-        report.write_json(path)
-    report.show()
-    sys.exit(0 if report.holds else 1)
+    report.end(path)
 
 
 if __name__ == "__main__":
