@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.etsy.call_budget import DEFAULT_SHARES, CallPurpose
 from etsy_assets.imaging.providers import MaskProvider, mask_provider
 from etsy_assets.search.index_policy import DEFAULT_POLICY, IndexKind, IndexPolicy
 
@@ -27,6 +28,9 @@ class Settings:
 
     publish_quiet: seconds without a new embedding before it is published; publish_longest: seconds it may wait at most.
     compact_share: a segment is built again once a larger share of it (0 to 1) is no longer to be had.
+    call_shares: of a day's API calls, by purpose. refresh_age: listings that were read longer ago are read again.
+    display_age: search results that are older are marked. storage_age: what was not read for longer is purged.
+    reviews: whether they are read; reviews_rescan: after how long all of a shop's are, for those that were edited.
     """
 
     profile: Profile
@@ -41,6 +45,12 @@ class Settings:
     index_policy: IndexPolicy
     compact_share: float
     crawl_cron: str
+    call_shares: Mapping[CallPurpose, float]
+    refresh_age: timedelta
+    display_age: timedelta
+    storage_age: timedelta
+    reviews: bool
+    reviews_rescan: timedelta
     image_size: str
     segmentation: str
     mask_provider: MaskProvider
@@ -73,6 +83,12 @@ class Settings:
             index_policy=index_policy(environment),
             compact_share=share(environment, "ETSY_ASSETS_COMPACT_SHARE", 0.2),
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
+            call_shares=call_shares(environment),
+            refresh_age=hours(environment, "ETSY_ASSETS_REFRESH_HOURS", 14 * 24),
+            display_age=hours(environment, "ETSY_ASSETS_DISPLAY_HOURS", 6),
+            storage_age=hours(environment, "ETSY_ASSETS_STORAGE_HOURS", 180 * 24),
+            reviews=switch(environment, "ETSY_ASSETS_REVIEWS", demo),
+            reviews_rescan=hours(environment, "ETSY_ASSETS_REVIEWS_RESCAN_HOURS", 90 * 24),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
             segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
             mask_provider=mask_provider(environment.get("ETSY_ASSETS_MASK_PROVIDER", "auto")),
@@ -106,6 +122,33 @@ def whole_number(environment: Mapping[str, str], name: str, default: int) -> int
     if not text.isdecimal() or int(text) < 1:
         raise ConfigurationError(f'{name} is "{text}"; set it to a whole number of 1 or more.')
     return int(text)
+
+
+def hours(environment: Mapping[str, str], name: str, default: int) -> timedelta:
+    """A whole number of hours from the environment."""
+    return timedelta(hours=whole_number(environment, name, default))
+
+
+def switch(environment: Mapping[str, str], name: str, default: bool) -> bool:
+    """on or off from the environment."""
+    text = environment.get(name, "on" if default else "off")
+    if text not in ("on", "off"):
+        raise ConfigurationError(f'{name} is "{text}"; set it to on or off.')
+    return text == "on"
+
+
+def call_shares(environment: Mapping[str, str]) -> Mapping[CallPurpose, float]:
+    """The shares of a day's calls, such as "refresh=0.2,reviews=0"; a purpose that is not named keeps its own."""
+    name = "ETSY_ASSETS_CALL_SHARES"
+    shares = dict(DEFAULT_SHARES)
+    for part in filter(None, environment.get(name, "").split(",")):
+        purpose, _, given = part.strip().partition("=")
+        if purpose not in list(CallPurpose):
+            raise ConfigurationError(f'{name} has no purpose "{purpose}"; there are {", ".join(CallPurpose)}.')
+        shares[CallPurpose(purpose)] = share({name: given}, name, 0)
+    if sum(shares.values()) > 1.0001:
+        raise ConfigurationError(f"{name} gives away {sum(shares.values()):.2f} of a day's calls; give away 1 at most.")
+    return shares
 
 
 def share(environment: Mapping[str, str], name: str, default: float) -> float:

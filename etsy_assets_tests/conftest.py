@@ -36,8 +36,7 @@ def default_settings() -> Iterator[None]:
     """Whatever deployment a developer's shell is set to, tests neither see nor touch it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in list(os.environ):
-            is_setting = name.startswith("ETSY_ASSETS_") and not name.startswith("ETSY_ASSETS_TEST_")
-            if is_setting or name in ("DAGSTER_HOME", "ETSY_KEYSTRING", "ETSY_SHARED_SECRET"):
+            if name.startswith("ETSY_ASSETS_") or name in ("DAGSTER_HOME", "ETSY_KEYSTRING", "ETSY_SHARED_SECRET"):
                 monkeypatch.delenv(name)
         yield
 

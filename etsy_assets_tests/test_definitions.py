@@ -14,6 +14,8 @@ from dagster._serdes import serialize_value
 
 from etsy_assets.assets.crawl_plan import CrawlPlanConfig
 from etsy_assets.assets.newest_listings import NewestCrawlConfig
+from etsy_assets.assets.purged_listings import PurgeConfig
+from etsy_assets.assets.reviews import ReviewsConfig
 from etsy_assets.assets.search_snapshot import SnapshotConfig
 from etsy_assets.definitions import build_definitions
 from etsy_assets.jobs.ensemble_search import SearchConfig
@@ -22,7 +24,19 @@ from etsy_assets.settings import Settings
 
 DEMO = ("demo_clip_a", "demo_clip_b", "demo_dinov2_a", "demo_dinov2_b", "demo_dinov3")
 FULL = ("clip_vitb32", "clip_vitl14", "dinov2_base", "dinov2_large", "dinov3_base")
-HEAVY = {"torch", "torchvision", "open_clip", "transformers", "faiss", "rembg", "onnxruntime", "onnx", "numba"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "open_clip",
+    "transformers",
+    "faiss",
+    "rembg",
+    "onnxruntime",
+    "onnx",
+    "numba",
+    "matplotlib",
+}
+CONFIGS = [SearchConfig, SnapshotConfig, NewestCrawlConfig, CrawlPlanConfig, ReviewsConfig, PurgeConfig]
 ROOT = Path(__file__).parents[1]
 
 
@@ -48,6 +62,9 @@ def expected_assets(encoders: Sequence[str], text_encoders: Sequence[str]) -> di
         "crawl_plan": shape("listings", None, "etsy_api", "taxonomy"),
         "discovered_listings": shape("listings", "crawl_slice", "etsy_api", "crawl_plan"),
         "listings": shape("listings", "listing_batch", "etsy_api", "newest_listings"),
+        "reviews": shape("listings", None, "etsy_api", "newest_listings"),
+        "api_quota": shape("upkeep", None, None),
+        "purged_listings": shape("upkeep", None, None),
         "images": shape("images", "listing_batch", "cdn", "listings"),
         "cutouts": shape("images", "listing_batch", "inference", "images"),
         **{key: shape("embeddings", "listing_batch", "inference", "cutouts") for key in embeddings},
@@ -69,6 +86,8 @@ def expected_checks(encoders: Sequence[str]) -> set[tuple[str, str]]:
     return {
         ("discovered_listings", "the_whole_slice_was_reached"),
         ("listings", "every_listing_is_accounted_for"),
+        ("api_quota", "the_daily_limit_has_not_dropped"),
+        ("purged_listings", "nothing_purged_is_left"),
         ("images", "few_images_failed"),
         ("cutouts", "few_cutouts_fell_back"),
         *((f"embeddings/{name}", "every_cutout_is_embedded") for name in encoders),
@@ -160,9 +179,14 @@ def test_each_job_runs_in_one_process_over_its_own_partitions(definitions: dg.De
         "crawl_newest": None,
         "plan_crawl": None,
         "crawl_slice": "crawl_slice",
+        "crawl_reviews": None,
         "ingest": "listing_batch",
+        "refresh_listings": "listing_batch",
+        "update_batch": "listing_batch",
         "index_segment": "index_segment",
         "publish_snapshot": None,
+        "report_quota": None,
+        "purge": None,
         "ensemble_search": None,
     }
     assert {job.executor_def.name for job in jobs} == {"in_process"}
@@ -177,6 +201,8 @@ def test_only_the_demo_starts_by_itself(profile_name: str, is_running: bool) -> 
         "crawl_sensor": ["crawl_slice"],
         "listing_batches_sensor": ["ingest"],
         "repair_sensor": ["ingest"],
+        "refresh_sensor": ["refresh_listings"],
+        "update_sensor": ["update_batch"],
         "publish_sensor": ["index_segment", "publish_snapshot"],
         "run_failure_alert": [],
     }
@@ -184,12 +210,20 @@ def test_only_the_demo_starts_by_itself(profile_name: str, is_running: bool) -> 
     assert sensors.pop("run_failure_alert").default_status == dg.DefaultSensorStatus.RUNNING
     expected = dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED
     assert {sensor.default_status for sensor in sensors.values()} == {expected}
-    (schedule,) = repository.schedule_defs
-    assert (schedule.name, schedule.job_name) == ("newest_listings_schedule", "crawl_newest")
-    assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) == is_running
+    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
+    assert {name: schedule.job_name for name, schedule in schedules.items()} == {
+        "newest_listings_schedule": "crawl_newest",
+        "crawl_reviews_schedule": "crawl_reviews",
+        "report_quota_schedule": "report_quota",
+        "purge_schedule": "purge",
+    }
+    # It asks nobody and deletes nothing.
+    assert schedules.pop("report_quota_schedule").default_status == dg.DefaultScheduleStatus.RUNNING
+    statuses = {schedule.default_status == dg.DefaultScheduleStatus.RUNNING for schedule in schedules.values()}
+    assert statuses == {is_running}
 
 
-@pytest.mark.parametrize("config", [SearchConfig, SnapshotConfig, NewestCrawlConfig, CrawlPlanConfig])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_every_field_that_a_person_can_set_has_a_default_and_a_description(config: type[dg.Config]) -> None:
     assert config.model_fields
     for name, field in config.model_fields.items():

@@ -12,6 +12,8 @@ from etsy_assets.encoders.batch import embed_batch
 from etsy_assets.encoders.listing_texts import embed_listing_texts
 from etsy_assets.encoders.loading import load_encoder
 from etsy_assets.encoders.registry import profile_encoders
+from etsy_assets.etsy.call_budget import CallPurpose
+from etsy_assets.etsy.call_gate import CatalogGate
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.cutouts import BackgroundRemover, cut_out_batch
@@ -52,7 +54,7 @@ def run_stages(home: Home, shop_url: str, batch: str, options: Options) -> dict[
 
 
 def _listings(catalog: Catalog, shop_url: str, batch: str) -> None:
-    client = EtsyClient(shop_url, DEMO_KEY, DEMO_SECRET, on_quota=catalog.record_quota)
+    client = EtsyClient(shop_url, DEMO_KEY, DEMO_SECRET, gate=CatalogGate(catalog, CallPurpose.BATCHES))
     ids = catalog.batch_listing_ids(batch)
     records = client.listings(ids)
     catalog.upsert_listings(records)

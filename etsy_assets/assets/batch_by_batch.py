@@ -16,13 +16,20 @@ class BatchResults:
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._context = context
-        self._finished: dict[str, Mapping[dg.AssetKey, Mapping[str, Any]]] = {}
+        self._finished: dict[str, dict[dg.AssetKey, Mapping[str, Any]]] = {}
 
-    def add(self, batch: str, metadata: Mapping[dg.AssetKey, Mapping[str, Any]]) -> None:
-        """One batch is finished. metadata: of its partition of each asset; the UI plots it over the partitions."""
+    def add(self, batch: str, metadata: Mapping[dg.AssetKey, Mapping[str, Any]], version: str | None = None) -> None:
+        """One batch is finished, of these assets. metadata: of its partition; the UI plots it over the partitions.
+
+        version: of what was made, the same for the same content, so that what lies downstream isn't called outdated.
+        """
+        if version is not None and len(self._context.partition_keys) == 1:
+            # Dagster has one data version for all partitions of a run, and so none of a range's.
+            for key in metadata:
+                self._context.set_data_version(key, dg.DataVersion(version))
         for key, of_asset in metadata.items():
             self._context.add_asset_metadata(of_asset, asset_key=key, partition_key=batch)
-        self._finished[batch] = metadata
+        self._finished.setdefault(batch, {}).update(metadata)
 
     def record_finished(self) -> None:
         """Has Dagster know the finished batches of a step that fails. One that succeeds records them all at its end."""

@@ -6,6 +6,7 @@ from pydantic import Field
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.assets.taxonomy import taxonomy
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.crawl_planning import PlanLimits
 from etsy_assets.etsy.planned_crawl import plan_crawl
 from etsy_assets.partitions import crawl_slices
@@ -40,7 +41,8 @@ def crawl_plan(
     """
     limits = PlanLimits(target=config.listings_a_slice)
     with failing_clearly(), catalog_database.open() as catalog:
-        stored = plan_crawl(catalog, etsy_api.client(catalog), FURNITURE_TAXONOMY_NODE, limits)
+        client = etsy_api.client(catalog, CallPurpose.PLANNED_CRAWL)
+        stored = plan_crawl(catalog, client, FURNITURE_TAXONOMY_NODE, limits)
     name = str(crawl_slices.name)
     for key in set(context.instance.get_dynamic_partitions(name)) - set(stored.keys):
         context.instance.delete_dynamic_partition(name, key)

@@ -6,7 +6,7 @@ from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import IMAGES, OWNERS
 from etsy_assets.assets.images import images
-from etsy_assets.assets.stage_results import share_check, stage_metadata
+from etsy_assets.assets.stage_results import archive_version, share_check, stage_metadata
 from etsy_assets.imaging.cutouts import cut_out_batch
 from etsy_assets.partitions import listing_batches
 from etsy_assets.resources.imaging import BackgroundRemoval
@@ -46,7 +46,7 @@ def cutouts(
             path = home_folder.paths.cutouts(batch)
             report = cut_out_batch(home_folder.paths.images(batch), path, background_removal.remover())
             catalog.record_outcomes(report.outcomes)
-            results.add(batch, {context.asset_key: stage_metadata(report, path)})
+            results.add(batch, {context.asset_key: stage_metadata(report, path)}, archive_version(path))
             reports.append(report)
             context.log.info("%s: %d new, %d reused, %d failed", batch, report.done, report.reused, report.failed)
     return dg.MaterializeResult(check_results=[share_check(FEW_FELL_BACK, reports, "fallback", MOST_FELL_BACK)])

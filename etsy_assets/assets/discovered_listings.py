@@ -6,6 +6,7 @@ from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.crawl_plan import crawl_plan
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import LISTINGS, OWNERS
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.crawl_store import StoredPlan
 from etsy_assets.etsy.planned_crawl import read_slice
 from etsy_assets.partitions import crawl_slices
@@ -40,7 +41,7 @@ def discovered_listings(
     """
     unreachable: dict[str, int] = {}
     with batch_by_batch(context) as results, catalog_database.open() as catalog:
-        client = etsy_api.client(catalog)
+        client = etsy_api.client(catalog, CallPurpose.PLANNED_CRAWL)
         for key in context.partition_keys:
             report = read_slice(catalog, client, key)
             if report.parts:

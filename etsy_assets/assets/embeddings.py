@@ -1,6 +1,8 @@
 """Each cutout as the vectors of the profile's encoders, and each listing's words as those of the CLIP encoders."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -70,12 +72,15 @@ def make_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
             encoders = encoder_models.load_all(chosen)
             for batch in context.partition_keys:
                 destinations = {name: home_folder.paths.embeddings(name, batch) for name in chosen}
+                images_version = catalog.batch_content(batch).images_version
                 with ImageArchive.open(home_folder.paths.cutouts(batch)) as archive:
                     report = embed_batch(archive, encoders, destinations)
                 catalog.record_outcomes(report.outcomes)
-                results.add(
-                    batch, {embeddings_key(name): encoder_metadata(found) for name, found in report.encoders.items()}
-                )
+                if len(chosen) == len(specs):
+                    catalog.record_made(batch, "embedded", images_version)
+                for name, found in report.encoders.items():
+                    metadata = {embeddings_key(name): encoder_metadata(found)}
+                    results.add(batch, metadata, file_version(destinations[name]))
                 for name, found in report.encoders.items():
                     reports[name].append(found)
                 context.log.info("%s: %d cutouts, %d read", batch, report.images, report.decoded)
@@ -119,18 +124,26 @@ def make_text_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
         with batch_by_batch(context) as results, catalog_database.open() as catalog:
             encoders = encoder_models.load_all(chosen)
             for batch in context.partition_keys:
+                content = catalog.batch_content(batch).content_version
                 records = catalog.listings(batch)
-                metadata = {}
                 for name, encoder in encoders.items():
                     assert isinstance(encoder, TextEncoder)
                     destination = home_folder.paths.text_embeddings(name, batch)
                     report = embed_listing_texts(records, encoder, destination)
-                    metadata[text_embeddings_key(name)] = encoder_metadata(report)
-                results.add(batch, metadata)
+                    metadata = {text_embeddings_key(name): encoder_metadata(report)}
+                    results.add(batch, metadata, file_version(destination))
+                if len(chosen) == len(readers):
+                    catalog.record_made(batch, "texts", content)
         for name in chosen:
             yield dg.MaterializeResult(asset_key=text_embeddings_key(name))
 
     return text_embeddings
+
+
+def file_version(path: Path) -> str:
+    """The same for the same bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def encoder_metadata(report: EncoderReport) -> dict[str, int | float]:

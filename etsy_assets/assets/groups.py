@@ -5,5 +5,5 @@ The graph names an asset by the end of its key, which is the encoder for most: a
 
 LISTINGS, IMAGES = "listings", "images"
 EMBEDDINGS, TEXT_EMBEDDINGS = "embeddings", "text_embeddings"
-INDEX, TEXT_INDEX, SEARCH = "index", "text_index", "search"
+INDEX, TEXT_INDEX, SEARCH, UPKEEP = "index", "text_index", "search", "upkeep"
 OWNERS = ["team:furniture-search"]

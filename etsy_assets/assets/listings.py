@@ -8,8 +8,9 @@ from etsy_assets.assets.batch_by_batch import batch_by_batch
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS
 from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.assets.newest_listings import newest_listings
-from etsy_assets.catalog.records import ListingRecord
-from etsy_assets.etsy.client import EtsyClient
+from etsy_assets.etsy.batch_reading import read_batch
+from etsy_assets.etsy.call_budget import CallPurpose
+from etsy_assets.jobs.names import REFRESH_LISTINGS
 from etsy_assets.partitions import listing_batches
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
@@ -39,35 +40,22 @@ def listings(
 ) -> dg.MaterializeResult:
     """A batch's listings as Etsy has them now: title, price, materials, shop, and where their images are."""
     unaccounted: set[int] = set()
+    purpose = CallPurpose.REFRESH if context.run.job_name == REFRESH_LISTINGS else CallPurpose.BATCHES
     with batch_by_batch(context) as results, catalog_database.open() as catalog:
-        client = etsy_api.client(catalog)
+        client = etsy_api.client(catalog, purpose)
         for batch in context.partition_keys:
-            ids = catalog.batch_listing_ids(batch)
-            records, missing = read_listings(client, ids)
-            catalog.upsert_listings(records)
-            catalog.mark_gone(missing, datetime.now(UTC))
-            unaccounted |= set(ids) - {stored.listing_id for stored in catalog.listings(batch, include_gone=True)}
-            counts = {"dagster/row_count": len(records), "listings_gone": len(missing)}
-            results.add(batch, {context.asset_key: {**counts, "images": len(catalog.images(batch))}})
-            context.log.info("%s: %d listings, %d gone from Etsy", batch, len(records), len(missing))
+            report = read_batch(catalog, client, batch, datetime.now(UTC))
+            unaccounted |= report.unaccounted
+            metadata = {
+                "dagster/row_count": report.read,
+                "listings_gone": report.gone,
+                "listings_returned": report.returned,
+                "images": report.images,
+                "content_version": report.content_version,
+            }
+            results.add(batch, {context.asset_key: metadata}, f"content-{report.content_version}")
+            context.log.info("%s: %s", batch, report)
     check = dg.AssetCheckResult(
         check_name=COMPLETE, passed=not unaccounted, metadata={"unaccounted": sorted(unaccounted)}
     )
     return dg.MaterializeResult(check_results=[check])
-
-
-def read_listings(client: EtsyClient, ids: list[int]) -> tuple[list[ListingRecord], list[int]]:
-    """The listings' records, and the ids of those that are gone.
-
-    The batch call leaves out what it does not have, and sometimes more; each that is missing is asked for by itself
-    before it counts as gone.
-    """
-    records = client.listings(ids)
-    missing = []
-    for listing_id in set(ids) - {record.listing_id for record in records}:
-        record = client.listing(listing_id)
-        if record is None:
-            missing.append(listing_id)
-        else:
-            records.append(record)
-    return records, sorted(missing)

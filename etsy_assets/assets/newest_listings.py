@@ -11,6 +11,7 @@ from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.assets.taxonomy import taxonomy
 from etsy_assets.catalog.catalog import Catalog
 from etsy_assets.catalog.records import DiscoveredListing
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
@@ -43,7 +44,7 @@ def newest_listings(
     """The newest furniture listings, back to those that are known already. Batches are sealed from what is found."""
     with failing_clearly(), catalog_database.open() as catalog:
         seen = new = pages = 0
-        for page in newest_pages(etsy_api.client(catalog), config.max_pages):
+        for page in newest_pages(etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS), config.max_pages):
             known = catalog.is_known([listing.listing_id for listing in page])
             # Recorded page by page: a crawl that breaks off keeps what it has found.
             new += catalog.record_discovered(page, datetime.now(UTC))

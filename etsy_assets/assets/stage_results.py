@@ -31,6 +31,12 @@ def stage_metadata(report: StageReport, archive: Path) -> dict[str, dg.MetadataV
     }
 
 
+def archive_version(archive: Path) -> str:
+    """The same for the same pictures, whenever and however often they were made."""
+    with ImageArchive.open(archive) as opened:
+        return opened.content_id
+
+
 def reasons_table(reasons: Counter[str]) -> str:
     if not reasons:
         return "No image failed."

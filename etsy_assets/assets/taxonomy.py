@@ -4,6 +4,7 @@ import dagster as dg
 
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import LISTINGS, OWNERS
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
 from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
@@ -22,7 +23,7 @@ def taxonomy(
 ) -> dg.MaterializeResult:
     """Etsy's seller taxonomy: the tree of categories that tells furniture from everything else."""
     with failing_clearly(), catalog_database.open() as catalog:
-        nodes = etsy_api.client(catalog).taxonomy()
+        nodes = etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS).taxonomy()
         catalog.replace_taxonomy(nodes)
         furniture = catalog.taxonomy_subtree_ids(FURNITURE_TAXONOMY_NODE)
     context.log.info("%d nodes, %d of them furniture", len(nodes), len(furniture))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dagster as dg
 
@@ -121,6 +122,16 @@ def partitions_in_flight(instance: dg.DagsterInstance, definition: dg.DynamicPar
     ordered = definition.get_partition_keys(dynamic_partitions_store=instance)
     runs = instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
     return set(ordered).intersection(partition for run in runs for partition in partitions_of(run, ordered))
+
+
+def partitions_failed_since(instance: dg.DagsterInstance, partitions: Sequence[str], moment: datetime) -> set[str]:
+    """Those of which a run of their own failed since then."""
+    failed: set[str] = set()
+    for start in range(0, len(partitions), PARTITIONS_A_QUERY):
+        tags = {PARTITION_TAG: list(partitions[start : start + PARTITIONS_A_QUERY])}
+        recent = dg.RunsFilter(statuses=FAILED, tags=tags, updated_after=moment)
+        failed |= {run.tags[PARTITION_TAG] for run in instance.get_runs(recent)}
+    return failed
 
 
 def is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from etsy_assets.catalog.database import Database, chunks, upsert
+from etsy_assets.catalog.purges import without_purged
 from etsy_assets.catalog.records import DiscoveredListing
 from etsy_assets.catalog.schema import discovered_listing, listing_batch
 
@@ -43,7 +44,12 @@ def stored_batch_number(connection: Connection, key: str) -> int:
 
 class BatchQueries(Database):
     def record_discovered(self, listings: Iterable[DiscoveredListing], now: datetime) -> int:
-        """Stores the listings and says how many were new; of a known one only what changed and last_seen is updated."""
+        """Stores the listings and says how many were new; of a known one only what changed and last_seen is updated.
+
+        What was purged is passed over.
+        """
+        with self._read() as connection:
+            listings = without_purged(connection, list(listings))
         rows = {
             each.listing_id: {
                 "listing_id": each.listing_id,

@@ -6,12 +6,16 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from etsy_assets.catalog.api_calls import ApiCallQueries
 from etsy_assets.catalog.batches import BatchQueries
+from etsy_assets.catalog.contents import ContentQueries
 from etsy_assets.catalog.crawl import CrawlQueries
 from etsy_assets.catalog.database import create_engine, named_database_errors
+from etsy_assets.catalog.history import HistoryQueries
 from etsy_assets.catalog.listings import ListingQueries
 from etsy_assets.catalog.migrating import bring_up_to_date
 from etsy_assets.catalog.outcomes import OutcomeQueries
+from etsy_assets.catalog.purges import PurgeQueries
 from etsy_assets.catalog.reviews import ReviewQueries
 from etsy_assets.catalog.schema import discovered_listing, image, listing, listing_batch, review, shop
 from etsy_assets.catalog.taxonomy import TaxonomyQueries
@@ -26,6 +30,10 @@ class Catalog(
     TombstoneQueries,
     ReviewQueries,
     CrawlQueries,
+    ApiCallQueries,
+    ContentQueries,
+    HistoryQueries,
+    PurgeQueries,
 ):
     """Each method is one transaction. Several threads may share one Catalog; each process opens its own."""
 

@@ -26,8 +26,11 @@ def is_another_file(stored_url: str, url: str) -> bool:
     return (before.path, before.query) != (after.path, after.query)
 
 
-def write_images(connection: Connection, records: Sequence[ListingRecord]) -> None:
-    """Makes the stored images those of the records, each of which must have images (not None)."""
+def write_images(connection: Connection, records: Sequence[ListingRecord]) -> set[int]:
+    """Makes the stored images those of the records, each of which must have images (not None).
+
+    Returns the listings that have another picture to be had than before: a new one, one at another URL, one put back.
+    """
     stored: dict[tuple[int, int], Any] = {}
     for ids in chunks(record.listing_id for record in records):
         columns = (image.c.listing_id, image.c.image_id, image.c.url, image.c.removed_at)
@@ -44,6 +47,7 @@ def write_images(connection: Connection, records: Sequence[ListingRecord]) -> No
                 "listing_id": record.listing_id,
                 "is_primary": each is primary,
                 "removed_at": None,
+                "fetched_at": record.fetched_at,
             }
         removed += [
             {"of_listing": record.listing_id, "of_image": row.image_id, "at": record.fetched_at}
@@ -64,6 +68,8 @@ def write_images(connection: Connection, records: Sequence[ListingRecord]) -> No
     ]
     # The cutout and the embeddings were made from the old bytes, so their outcomes go too.
     _for_each_image(connection, sa.delete(image_outcome), image_outcome, replaced)
+    new = {key[0] for key in wanted if key not in stored or stored[key].removed_at is not None}
+    return new | {row["of_listing"] for row in replaced}
 
 
 def _for_each_image(

@@ -1,6 +1,6 @@
 """Listings with their shops and images: written as they are fetched, read by batch or by id."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from etsy_assets.catalog.batches import stored_batch_number
+from etsy_assets.catalog.contents import advance_contents, is_to_be_made_again
 from etsy_assets.catalog.database import Columns, Database, chunks, upsert
+from etsy_assets.catalog.history import stored_states, write_endings, write_history
 from etsy_assets.catalog.image_rows import IMAGE_FIELDS, write_images
+from etsy_assets.catalog.purges import named_of, without_purged
 from etsy_assets.catalog.records import ImageRecord, ListingRecord, ShopRecord
 from etsy_assets.catalog.schema import discovered_listing, image, listing, shop
 
@@ -25,30 +28,47 @@ class ListingQueries(Database):
 
         images None leaves the stored images as they are; otherwise an image that the record lacks is marked removed,
         one whose URL changed loses its outcomes (so that it is fetched again), and the primary image is chosen again.
-        A tombstone (mark_gone) is lifted by a record whose state is "active".
+        A record whose state is "active" lifts a tombstone (mark_gone), and one of another state sets one: it is not
+        for sale. Without a state nothing is known. A listing's batch has a new content
+        version when there is another picture or text to make something of. What was purged is passed over.
         """
         latest = list({record.listing_id: record for record in records}.values())
-        shops = [record.shop for record in latest if record.shop is not None]
         with self._write() as connection:
+            latest = without_purged(connection, latest)
+            shops = [record.shop for record in latest if record.shop is not None]
+            before = stored_states(connection, [record.listing_id for record in latest])
+            write_history(connection, before, latest)
             upsert(connection, shop, [{name: getattr(each, name) for name in SHOP_FIELDS} for each in shops])
             upsert(
                 connection,
                 listing,
-                [_listing_row(record) | {"gone_at": None} for record in latest],
-                changes=lambda new: {"gone_at": sa.case((new.state == "active", sa.null()), else_=listing.c.gone_at)},
+                [_listing_row(record) | {"gone_at": _gone_at(record)} for record in latest],
+                changes=lambda new: {
+                    "gone_at": sa.case(
+                        (new.state == "active", sa.null()), else_=sa.func.coalesce(listing.c.gone_at, new.gone_at)
+                    )
+                },
             )
-            write_images(connection, [record for record in latest if record.images is not None])
+            changed = write_images(connection, [record for record in latest if record.images is not None])
+            changed |= {
+                record.listing_id for record in latest if is_to_be_made_again(before.get(record.listing_id), record)
+            }
+            advance_contents(connection, changed)
 
-    def mark_gone(self, listing_ids: Iterable[int], now: datetime) -> None:
-        """Tombstones: state "removed" and the time; nothing is deleted. One that was never fetched gets a row too."""
-        ids = sorted(set(listing_ids))
+    def mark_gone(self, listing_ids: Collection[int], now: datetime) -> None:
+        """Tombstones: state "removed" and the time; nothing is deleted. One that was never fetched gets a row too.
+
+        What was purged is passed over.
+        """
         with self._write() as connection:
+            ids = sorted(set(listing_ids) - named_of(connection, "listing", listing_ids))
             places: dict[int, Any] = {}
             for chunk in chunks(ids):
                 found = connection.execute(
                     sa.select(discovered_listing).where(discovered_listing.c.listing_id.in_(chunk))
                 )
                 places.update({row.listing_id: row for row in found})
+            write_endings(connection, ids, REMOVED, now)
             upsert(
                 connection,
                 listing,
@@ -129,6 +149,10 @@ def _listing_row(record: ListingRecord) -> dict[str, Any]:
     return row | {"tags": list(record.tags), "materials": list(record.materials)}
 
 
+def _gone_at(record: ListingRecord) -> datetime | None:
+    return None if record.state in ("active", "unknown") else record.fetched_at
+
+
 def _tombstone(listing_id: int, discovered: Any, now: datetime) -> Columns:
     return dict.fromkeys(LISTING_FIELDS) | {
         "listing_id": listing_id,
@@ -151,7 +175,7 @@ def _records(connection: Connection, rows: Iterable[sa.Row[Any]]) -> list[Listin
     listings = [row._mapping for row in rows]
     shops: dict[int, ShopRecord] = {}
     for ids in chunks({row["shop_id"] for row in listings if row["shop_id"] is not None}):
-        found = connection.execute(sa.select(shop).where(shop.c.shop_id.in_(ids)))
+        found = connection.execute(sa.select(*(shop.c[name] for name in SHOP_FIELDS)).where(shop.c.shop_id.in_(ids)))
         shops.update({row["shop_id"]: ShopRecord(**row) for row in found.mappings()})
     return [
         ListingRecord(

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Literal
 
 OutcomeStatus = Literal["ok", "fallback", "failed"]
+# What became of one API call. gone: a 404. refused: another 4xx. throttled: a 429 of the second.
+CallOutcome = Literal["ok", "gone", "refused", "throttled", "day_spent", "server_trouble", "no_answer", "bad_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,44 @@ class ReviewRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ListingMoment:
+    """What a listing was from seen_at on, until the next. Its price is the lowest one, in currency_code."""
+
+    listing_id: int
+    seen_at: datetime
+    state: str
+    price_amount: int | None
+    price_divisor: int | None
+    currency_code: str | None
+    quantity: int | None
+    num_favorers: int | None
+    views: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchContent:
+    """How often a batch's pictures or texts were found to have changed, and which of those states was made use of."""
+
+    content_version: int
+    images_version: int
+    embedded_version: int
+    texts_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShopReviews:
+    """How far a shop's reviews are read. read_at: the last time. scanned_at: the last time that all of them were.
+
+    newest_review: its created_timestamp; None while there is none.
+    """
+
+    shop_id: int
+    read_at: datetime | None
+    scanned_at: datetime | None
+    newest_review: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one image at one stage: "download", "cutout" or "embed/<encoder>".
 
@@ -169,3 +209,29 @@ class QuotaReading:
     limit_per_day: int | None
     remaining_today: int | None
     read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCalls:
+    """How many calls were made in one hour (UTC) for one purpose, and what became of them."""
+
+    hour: datetime
+    purpose: str
+    outcome: CallOutcome
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallGate:
+    """What all that call Etsy with one key share. quota: the newest, less what has been let in since.
+
+    unanswered: calls that were let in and have no answer yet. next_call_at: when the last one let in was to be made.
+    free_at: when the next may be. spent_until: Etsy has said that no call is left until then.
+    """
+
+    quota: QuotaReading | None = None
+    unanswered: int = 0
+    last_call_at: datetime | None = None
+    next_call_at: datetime | None = None
+    free_at: datetime | None = None
+    spent_until: datetime | None = None

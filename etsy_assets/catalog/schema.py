@@ -45,6 +45,7 @@ taxonomy_node = sa.Table(
     sa.Column("level", sa.Integer, nullable=False),
     sa.Column("parent_id", Int64),
     sa.Column("full_path_ids", sa.JSON, nullable=False),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
 
 shop = sa.Table(
@@ -64,7 +65,12 @@ shop = sa.Table(
     sa.Column("created_timestamp", Int64),
     sa.Column("updated_timestamp", Int64),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
+    # Of its reviews: when they were last asked for, when all of them were, and the newest one's created_timestamp.
+    sa.Column("reviews_read_at", UtcDateTime),
+    sa.Column("reviews_scanned_at", UtcDateTime),
+    sa.Column("newest_review", Int64),
 )
+sa.Index("shop_by_reviews_read_at", shop.c.reviews_read_at, shop.c.shop_id)
 
 listing_batch = sa.Table(
     "listing_batch",
@@ -74,6 +80,13 @@ listing_batch = sa.Table(
     sa.Column("sealed_at", UtcDateTime, nullable=False),
     sa.Column("retired_at", UtcDateTime),
     sa.Column("retired_reason", sa.Text),
+    # When its listings were last read, and how often that changed something that its images or texts are made from.
+    sa.Column("read_at", UtcDateTime),
+    sa.Column("content_version", sa.Integer, nullable=False, server_default="0"),
+    # Of the contents: what its images, its images' vectors and its texts' vectors were made from.
+    sa.Column("images_version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("embedded_version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("texts_version", sa.Integer, nullable=False, server_default="0"),
 )
 
 discovered_listing = sa.Table(
@@ -151,6 +164,7 @@ image = sa.Table(
     sa.Column("height", Int64),
     sa.Column("is_primary", sa.Boolean, nullable=False),
     sa.Column("removed_at", UtcDateTime),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )
 sa.Index(
@@ -193,6 +207,35 @@ review = sa.Table(
     sa.Column("image_url", sa.Text),
     sa.Column("created_timestamp", Int64),
     sa.Column("updated_timestamp", Int64),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
+)
+sa.Index("review_by_shop", review.c.shop_id)
+
+# What a listing was at each reading that found it changed.
+listing_history = sa.Table(
+    "listing_history",
+    metadata,
+    sa.Column("listing_id", Int64, primary_key=True, nullable=False),
+    sa.Column("seen_at", UtcDateTime, primary_key=True, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("price_amount", Int64),
+    sa.Column("price_divisor", Int64),
+    sa.Column("currency_code", sa.Text),
+    sa.Column("quantity", Int64),
+    sa.Column("num_favorers", Int64),
+    sa.Column("views", Int64),
+    sqlite_with_rowid=False,
+)
+
+# What must never be stored again.
+purged = sa.Table(
+    "purged",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True, nullable=False),
+    sa.Column("id", Int64, primary_key=True, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("requested_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 crawl_state = sa.Table(
@@ -212,7 +255,16 @@ api_quota = sa.Table(
     sa.Column("remaining_this_second", Int64),
     sa.Column("limit_per_day", Int64),
     sa.Column("remaining_today", Int64),
-    sa.Column("purpose", sa.Text),
+)
+
+api_call = sa.Table(
+    "api_call",
+    metadata,
+    sa.Column("hour", UtcDateTime, primary_key=True, nullable=False),
+    sa.Column("purpose", sa.Text, primary_key=True, nullable=False),
+    sa.Column("outcome", sa.Text, primary_key=True, nullable=False),
+    sa.Column("calls", Int64, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 catalog_setting = sa.Table(

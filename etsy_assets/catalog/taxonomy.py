@@ -1,6 +1,7 @@
 """The stored taxonomy: the whole seller tree, replaced as a whole."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -14,6 +15,7 @@ class TaxonomyQueries(Database):
         """Stores this tree in place of the one before. Raises ValueError for an empty one: that is a failed read."""
         if not nodes:
             raise ValueError("The taxonomy has no nodes: that is a failed read, so the stored tree is kept.")
+        now = datetime.now(UTC)
         rows = {
             node.node_id: {
                 "node_id": node.node_id,
@@ -22,6 +24,7 @@ class TaxonomyQueries(Database):
                 "level": node.level,
                 "parent_id": node.parent_id,
                 "full_path_ids": list(node.full_path_ids),
+                "fetched_at": now,
             }
             for position, node in enumerate(nodes)
         }

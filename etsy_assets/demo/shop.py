@@ -58,6 +58,13 @@ class SimulatedShop:
             self._stock = {key: stocked for key, stocked in self._stock.items() if key != listing_id}
             self._photo_of = {key: photo for key, photo in self._photo_of.items() if key not in gone}
 
+    def put_up(self, stocked: StockedListing) -> None:
+        """Shows the listing as it is given: with other photos or reviews than before, or again after it was removed."""
+        with self._changing:
+            self._stock = self._stock | {stocked.listing_id: stocked}
+            others = {key: photo for key, photo in self._photo_of.items() if photo.listing_id != stocked.listing_id}
+            self._photo_of = others | {photo.image_id: photo for photo in stocked.photos}
+
     def revise_listing(self, listing_id: int, **changes: Any) -> ShopListing:
         """Changes fields of a listing (title, price, state, ...) as a seller would, and moves on its updated_timestamp.
 

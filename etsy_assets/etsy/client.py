@@ -11,7 +11,6 @@ from etsy_assets.catalog.records import (
     DiscoveredListing,
     ImageRecord,
     ListingRecord,
-    QuotaReading,
     ReviewRecord,
     ShopRecord,
     TaxonomyNodeRecord,
@@ -20,7 +19,7 @@ from etsy_assets.errors import ConfigurationError
 from etsy_assets.etsy import payloads
 from etsy_assets.etsy.answers import Anomaly, parse_each, parse_page
 from etsy_assets.etsy.faults import PageAnomaly, RequestRefused
-from etsy_assets.etsy.transport import RetryPolicy, Transport
+from etsy_assets.etsy.transport import Gate, OpenGate, RetryPolicy, Transport
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +42,10 @@ class ActivePage:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """One page of reviews, newest first. count: how many there are in all."""
+    """One page of reviews, newest first. count: how many there are in all. length: as ActivePage's."""
 
     count: int
+    length: int
     reviews: list[ReviewRecord]
 
 
@@ -53,8 +53,8 @@ class EtsyClient:
     """Each method is one call (listings: one per 100 ids), retried while its fault passes.
 
     Any of them may raise ConfigurationError (bad key or address), PassingFault (with DailyQuotaExhausted and
-    PageAnomaly), RequestRefused (with OffsetCeiling) or PayloadError; see faults.py. on_quota gets the rate headers of
-    each answer, on_anomaly what could not be used of it; every anomaly is logged as a warning too.
+    PageAnomaly), RequestRefused (with OffsetCeiling) or PayloadError; see faults.py. Each call passes the gate;
+    on_anomaly gets what could not be used of its answer, and every anomaly is logged as a warning too.
     """
 
     def __init__(
@@ -65,11 +65,13 @@ class EtsyClient:
         *,
         timeout: float = 30.0,
         retries: RetryPolicy | None = None,
-        on_quota: Callable[[QuotaReading], None] | None = None,
+        gate: Gate | None = None,
         on_anomaly: Callable[[Anomaly], None] | None = None,
     ) -> None:
-        """timeout: seconds for the connection, and again for each wait for data."""
-        self._transport = Transport(base_url, keystring, shared_secret, timeout, retries or RetryPolicy(), on_quota)
+        """timeout: seconds for the connection, and again for each wait for data. gate: None lets every call in."""
+        self._transport = Transport(
+            base_url, keystring, shared_secret, timeout, retries or RetryPolicy(), gate or OpenGate()
+        )
         self._on_anomaly = on_anomaly
 
     def __repr__(self) -> str:
@@ -183,7 +185,7 @@ class EtsyClient:
             return None
         count, results = self._page(path, answer, offset)
         reviews = parse_each(results, lambda item: payloads.parse_review(item, self._report), self._report)
-        return ReviewPage(count, [review for review in reviews if review is not None])
+        return ReviewPage(count, len(results), [review for review in reviews if review is not None])
 
     def _needed(self, path: str, parameters: dict[str, Any] | None = None) -> Any:
         answer = self._transport.get(ROOT + path, parameters)

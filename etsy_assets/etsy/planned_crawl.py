@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from etsy_assets.catalog.catalog import Catalog
-from etsy_assets.catalog.records import DiscoveredListing, QuotaReading
+from etsy_assets.catalog.records import DiscoveredListing
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice, PlanLimits, finish_plan
 from etsy_assets.etsy.crawl_store import StoredPlan, forget_cursors, load_cursor, save_cursor
-from etsy_assets.etsy.faults import DailyQuotaExhausted, PageAnomaly, RequestRefused
+from etsy_assets.etsy.faults import PageAnomaly, RequestRefused
 from etsy_assets.etsy.slice_crawl import SliceCursor, SliceOutgrown, crawl_slice
-
-# Of a day's calls: for the newest listings and for the batches, which come first.
-RESERVED_SHARE = 0.2
 
 
 def plan_crawl(catalog: Catalog, client: EtsyClient, root: int, limits: PlanLimits) -> StoredPlan:
@@ -59,7 +56,7 @@ def read_slice(catalog: Catalog, client: EtsyClient, key: str) -> SliceReport:
     """Records the listings of one slice of the current plan, from where an earlier reading broke off.
 
     A slice that has outgrown the plan is parted: its parts are new slices of the plan.
-    Raises UnknownSlice, DailyQuotaExhausted when what is left of the day is reserved, and what crawl_slice raises.
+    Raises UnknownSlice, and what crawl_slice raises.
     """
     stored = StoredPlan.current(catalog)
     slice_, new, parts = stored.slice(key), 0, 0
@@ -68,8 +65,6 @@ def read_slice(catalog: Catalog, client: EtsyClient, key: str) -> SliceReport:
         nonlocal new
         new += catalog.record_discovered(page, datetime.now(UTC))
         save_cursor(catalog, key, cursor)
-        if not cursor.complete:
-            _refuse_reserved_calls(catalog.latest_quota(), key)
 
     cursor = load_cursor(catalog, key)
     try:
@@ -96,19 +91,3 @@ def listings_in(client: EtsyClient, slice_: CrawlSlice) -> int | None:
 def children_of(catalog: Catalog) -> Callable[[int], list[int]]:
     nodes = catalog.taxonomy()
     return lambda parent: [node.node_id for node in nodes if node.parent_id == parent]
-
-
-def reserved_calls(quota: QuotaReading | None) -> int | None:
-    """The calls that were left at this answer, if those are for more urgent work; None when a crawl may go on."""
-    if quota is None or quota.remaining_today is None or not quota.limit_per_day:
-        return None
-    return quota.remaining_today if quota.remaining_today < RESERVED_SHARE * quota.limit_per_day else None
-
-
-def _refuse_reserved_calls(quota: QuotaReading | None, key: str) -> None:
-    calls = reserved_calls(quota)
-    if calls is not None:
-        raise DailyQuotaExhausted(
-            f"{calls} API calls are left of this day's, and they are kept for new listings and for batches: "
-            f"{key} goes on from its last page when calls have come back (the day is the last 24 hours)."
-        )

@@ -2,17 +2,17 @@
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from etsy_assets.catalog.records import QuotaReading
+from etsy_assets.catalog.records import CallOutcome, QuotaReading
 from etsy_assets.errors import ConfigurationError, PassingFault
-from etsy_assets.etsy.faults import DailyQuotaExhausted
+from etsy_assets.etsy.faults import DailyQuotaExhausted, RequestRefused
 from etsy_assets.etsy.meaning import answer_of, quota_reading
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,26 @@ class RetryPolicy:
     throttle_wait: float = 1.0
 
 
+class Gate(Protocol):
+    """What each call passes, every try by itself; see call_gate.py."""
+
+    def enter(self) -> None:
+        """Waits for the call's turn. Raises DailyQuotaExhausted when it has none today."""
+
+    def leave(self, outcome: CallOutcome, reading: QuotaReading | None, retry_after: float | None) -> None:
+        """What became of the call, the rate headers of its answer, and the seconds that it says to wait."""
+
+
+class OpenGate:
+    """Lets every call in and counts none: for one process that keeps within the limits by itself."""
+
+    def enter(self) -> None:
+        pass
+
+    def leave(self, outcome: CallOutcome, reading: QuotaReading | None, retry_after: float | None) -> None:
+        pass
+
+
 class Transport:
     """GET requests with the key. Neither a message, a log line nor a repr ever holds the key or the secret."""
 
@@ -41,7 +61,7 @@ class Transport:
         shared_secret: str,
         timeout: float,
         retries: RetryPolicy,
-        on_quota: Callable[[QuotaReading], None] | None,
+        gate: Gate,
     ) -> None:
         self.base_url = _checked_base_url(base_url)
         self._secrets = (_checked("shared secret", shared_secret), _checked("keystring", keystring))
@@ -52,7 +72,7 @@ class Transport:
         }
         self._timeout = timeout
         self._retries = retries
-        self._on_quota = on_quota
+        self._gate = gate
         self._session = requests.Session()
         # The simulated shop is on this machine, where a proxy of the environment would look for it in vain.
         self._session.trust_env = urlsplit(self.base_url).hostname not in ("127.0.0.1", "localhost", "::1")
@@ -90,6 +110,7 @@ class Transport:
         return float(max(asked + random.uniform(0, self._retries.first_wait), random.uniform(0.5, 1) * backoff))
 
     def _get_once(self, path: str, parameters: Mapping[str, str]) -> Any | None:
+        self._gate.enter()
         try:
             response = self._session.get(
                 self.base_url + path,
@@ -102,17 +123,34 @@ class Transport:
         except requests.RequestException as error:
             fault = f"GET {path} got no answer from {self.base_url}: {type(error).__name__}: {error}"
         else:
-            reading = quota_reading(response)
-            if reading is not None and self._on_quota is not None:
-                self._on_quota(reading)
-            return answer_of(path, response, self._redacted, self._retries.throttle_wait)
+            return self._answer(path, response)
+        self._gate.leave("no_answer", None, None)
         # Outside of the except clause: the error of requests holds the request, and with it the key.
         raise PassingFault(self._redacted(fault))
+
+    def _answer(self, path: str, response: requests.Response) -> Any | None:
+        """The same as get, of one answer, which is counted whatever it is."""
+        reading = quota_reading(response)
+        try:
+            answer = answer_of(path, response, self._redacted, self._retries.throttle_wait)
+        except (ConfigurationError, PassingFault, RequestRefused) as fault:
+            self._gate.leave(_outcome(fault, response.status_code), reading, getattr(fault, "retry_after", None))
+            raise
+        self._gate.leave("gone" if answer is None else "ok", reading, None)
+        return answer
 
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text[:300]
+
+
+def _outcome(fault: Exception, status: int) -> CallOutcome:
+    if isinstance(fault, DailyQuotaExhausted):
+        return "day_spent"
+    if isinstance(fault, PassingFault):
+        return "throttled" if status == 429 else "server_trouble"
+    return "bad_key" if isinstance(fault, ConfigurationError) else "refused"
 
 
 def _log_retry(state: RetryCallState) -> None:

@@ -51,14 +51,19 @@ def profile_models(settings: Settings) -> EncoderModels:
 
 def etsy_api(settings: Settings) -> EtsyApi:
     """The demo has the simulated shop's key. A real one stays in the environment, so that no run config shows it."""
+    shares = {purpose.value: share for purpose, share in settings.call_shares.items()}
     if settings.profile == "demo":
         return EtsyApi(
             base_url=settings.etsy_url,
+            call_shares=shares,
             keystring=os.environ.get("ETSY_ASSETS_DEMO_KEY", DEMO_KEY),
             shared_secret=os.environ.get("ETSY_ASSETS_DEMO_SECRET", DEMO_SECRET),
         )
     return EtsyApi(
-        base_url=settings.etsy_url, keystring=secret("ETSY_KEYSTRING"), shared_secret=secret("ETSY_SHARED_SECRET")
+        base_url=settings.etsy_url,
+        call_shares=shares,
+        keystring=secret("ETSY_KEYSTRING"),
+        shared_secret=secret("ETSY_SHARED_SECRET"),
     )
 
 

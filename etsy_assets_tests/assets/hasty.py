@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from etsy_assets.catalog.catalog import Catalog
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.transport import RetryPolicy
 from etsy_assets.imaging.http_fetch import DownloadOptions
@@ -19,10 +20,10 @@ class HastyDownloads(ImageDownloads):
 
 
 class HastyEtsyApi(EtsyApi):
-    def client(self, catalog: Catalog) -> EtsyClient:
+    def client(self, catalog: Catalog, purpose: CallPurpose) -> EtsyClient:
         retries = RetryPolicy(first_wait=0.01, throttle_wait=0.01)
         keys = (self.keystring, self.shared_secret)
-        return EtsyClient(self.base_url, *keys, retries=retries, on_quota=catalog.record_quota)
+        return EtsyClient(self.base_url, *keys, retries=retries, gate=self.gate(catalog, purpose))
 
 
 def hasty_resources(shop_url: str) -> dict[str, Any]:

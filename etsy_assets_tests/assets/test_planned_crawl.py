@@ -6,6 +6,7 @@ import dagster as dg
 
 from etsy_assets.partitions import crawl_slices
 from etsy_assets_tests.assets.deployment import Deployment, metadata_of
+from etsy_assets_tests.catalog.samples import all_calls_come_back
 from etsy_assets_tests.etsy.market import Market, open_market
 
 SMALL_SLICES = {"ops": {"crawl_plan": {"config": {"listings_a_slice": 400}}}}
@@ -58,7 +59,11 @@ def test_a_spent_day_fails_the_run_with_a_sentence_and_the_sensor_waits(deploy: 
         (key,) = slices_of(deployed)
         run = deployed.run("crawl_slice", key)
         (failure,) = run.get_step_failure_events()
-        assert "kept for new listings and for batches" in str(failure.step_failure_data.error_display_string)
+        assert "they are kept for other work than planned_crawl: it goes on at" in str(
+            failure.step_failure_data.error_display_string
+        )
         assert deployed.tick("crawl_sensor").run_requests == []
-        market.calls_a_day = 100
+        market.calls_a_day = 1000
+        with deployed.catalog() as catalog:
+            all_calls_come_back(catalog)
         assert deployed.run("crawl_slice", key).success

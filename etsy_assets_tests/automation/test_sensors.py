@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from etsy_assets.assets.embeddings import embeddings_key, text_embeddings_key
 from etsy_assets.automation.instance_state import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, TARGET_TAG
 from etsy_assets.catalog.records import DiscoveredListing, QuotaReading
+from etsy_assets.etsy.call_budget import answered
 from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice
 from etsy_assets.etsy.crawl_store import StoredPlan
 from etsy_assets.partitions import crawl_slices, index_segments, listing_batches
@@ -385,14 +386,13 @@ def test_a_slice_that_failed_waits_while_the_others_are_read(deploy: Callable[..
     assert requested(deployed, "crawl_sensor") == [(None, second)]
 
 
-@pytest.mark.parametrize(
-    ("left", "age", "waits"), [(1000, 0, False), (999, 0, True), (0, 0, True), (0, 3601, False), (None, 0, False)]
-)
+@pytest.mark.parametrize(("left", "waits"), [(2251, False), (2250, True), (0, True), (None, False)])
 def test_no_slice_is_read_with_the_calls_that_are_kept_for_new_listings(
-    deploy: Callable[..., Deployment], left: int | None, age: int, waits: bool
+    deploy: Callable[..., Deployment], left: int | None, waits: bool
 ) -> None:
     deployed = deploy()
     plan(deployed)
     with deployed.catalog() as catalog:
-        catalog.record_quota(QuotaReading(10, 9, 5000, left, datetime.now(UTC) - timedelta(seconds=age)))
+        reading = QuotaReading(10, 9, 5000, left, datetime.now(UTC))
+        catalog.change_call_gate(lambda gate: answered(gate, reading, None))
     assert (requested(deployed, "crawl_sensor") == []) == waits

@@ -3,11 +3,22 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from etsy_assets.catalog.records import DiscoveredListing, ImageRecord, ListingRecord, Outcome, ShopRecord
+import sqlalchemy as sa
+
+from etsy_assets.catalog.catalog import Catalog
+from etsy_assets.catalog.records import CallGate, DiscoveredListing, ImageRecord, ListingRecord, Outcome, ShopRecord
+from etsy_assets.catalog.schema import api_call
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 # Beyond 2^31, as Etsy's ids have been for years.
 BIG = 6_483_108_510
+
+
+def all_calls_come_back(catalog: Catalog) -> None:
+    """As 24 hours after the last call to Etsy."""
+    catalog.change_call_gate(lambda _: CallGate())
+    with catalog._writer.begin() as connection:
+        connection.execute(sa.delete(api_call))
 
 
 def after(**duration: float) -> datetime:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from etsy_assets.catalog.catalog import Catalog
-from etsy_assets.catalog.records import ReviewRecord
+from etsy_assets.catalog.records import ReviewRecord, ShopReviews
+from etsy_assets_tests.catalog.samples import NOW, after, listing, shop
 
 BY_LISTING = ReviewRecord(5, 11, None, 5, "Lovely chair", "en", None, 1_700_000_000, 1_700_000_000)
 BY_SHOP = replace(BY_LISTING, transaction_id=4_294_967_300)
@@ -38,3 +39,20 @@ def test_reviews_of_a_listing_that_was_never_discovered_are_kept_newest_first(ca
     newer = replace(BY_SHOP, transaction_id=9, created_timestamp=1_800_000_000)
     catalog.record_reviews([BY_SHOP, newer])
     assert catalog.reviews(5) == [newer, BY_SHOP]
+
+
+def test_shops_whose_reviews_were_never_read_come_first_then_those_read_longest_ago(catalog: Catalog):
+    catalog.upsert_listings([listing(each, shop_id=each, shop=shop(each)) for each in (1, 2, 3, 4)])
+    for shop_id, days in ((1, 3), (2, 1), (3, 9)):
+        catalog.record_shop_reviewed(ShopReviews(shop_id, after(days=days), NOW, 1_700_000_000))
+    due = catalog.shops_to_review(after(days=5), 10)
+    assert [(each.shop_id, each.newest_review) for each in due] == [(4, None), (2, 1_700_000_000), (1, 1_700_000_000)]
+    assert [each.shop_id for each in catalog.shops_to_review(after(days=5), 2)] == [4, 2]
+
+
+def test_another_reading_of_a_shop_keeps_how_far_its_reviews_are_read(catalog: Catalog):
+    catalog.upsert_listings([listing(1)])
+    reading = ShopReviews(11, NOW, NOW, 5)
+    catalog.record_shop_reviewed(reading)
+    catalog.upsert_listings([listing(1, shop=shop(title="Another"))])
+    assert catalog.shops_to_review(after(days=1), 1) == [reading]

@@ -1,12 +1,9 @@
-"""The stored taxonomy, the crawl's memory and the quota."""
-
-from dataclasses import replace
+"""The stored taxonomy and the crawl's memory."""
 
 import pytest
 
 from etsy_assets.catalog.catalog import Catalog
-from etsy_assets.catalog.records import QuotaReading, TaxonomyNodeRecord
-from etsy_assets_tests.catalog.samples import NOW, after
+from etsy_assets.catalog.records import TaxonomyNodeRecord
 
 TREE = [
     TaxonomyNodeRecord(891, "Home & Living", 1, None, (891,)),
@@ -51,15 +48,3 @@ def test_crawl_state_keeps_any_json_value_under_its_key(catalog: Catalog):
     catalog.set_crawl_state("newest", {"offset": 12_100})
     assert catalog.crawl_state("newest") == {"offset": 12_100}
     assert catalog.crawl_state("other") == 0
-
-
-def test_the_latest_quota_is_the_newest_reading(catalog: Catalog):
-    assert catalog.latest_quota() is None
-    morning = QuotaReading(10, 9, 100_000, 99_999, NOW)
-    cut = QuotaReading(None, None, 5_000, 4_999, after(hours=9))
-    catalog.record_quota(cut, purpose="crawl")
-    catalog.record_quota(morning)
-    assert catalog.latest_quota() == cut
-    again = replace(cut, remaining_today=4_998)
-    catalog.record_quota(again)
-    assert catalog.latest_quota() == again

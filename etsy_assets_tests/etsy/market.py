@@ -5,6 +5,8 @@ It answers findAllListingsActive and getSellerTaxonomyNodes as Etsy does, with i
 
 import json
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +39,14 @@ class Churn:
 class Market:
     """Listings by row: price in dollars, moment of creation, category, whether they are up. Safe in several threads."""
 
-    def __init__(self, listings: int, seed: int = 5, churn: Churn = Churn(), calls_a_day: int = 10**9) -> None:
+    def __init__(
+        self,
+        listings: int,
+        seed: int = 5,
+        churn: Churn = Churn(),
+        calls_a_day: int = 10**9,
+        calls_a_second: int = 10_000,
+    ) -> None:
         self._random = np.random.default_rng(seed)
         self._churn = churn
         self._lock = threading.Lock()
@@ -52,16 +61,35 @@ class Market:
         self._add(listings)
         self.calls = 0
         self.calls_a_day = calls_a_day
+        self.calls_a_second = calls_a_second
+        # Calls that were too many in their second, and calls that came when the day was spent.
+        self.throttled = self.after_the_day = 0
+        self._second: deque[float] = deque()
 
     def ids_up(self) -> set[int]:
         with self._lock:
             return {FIRST_ID + int(row) for row in np.flatnonzero(self._up)}
 
+    def refusal(self) -> str | None:
+        """What Etsy says to one call too many, in any second or in the day; None to one that it answers."""
+        with self._lock:
+            now = time.monotonic()
+            while self._second and self._second[0] <= now - 1:
+                self._second.popleft()
+            if self.calls >= self.calls_a_day:
+                self.after_the_day += 1
+                return "Exceeded daily rate limit"
+            if len(self._second) >= self.calls_a_second:
+                self.throttled += 1
+                return "Exceeded per second rate limit"
+            self._second.append(now)
+            self.calls += 1
+            return None
+
     def search(
         self, node: int | None, low: float | None, high: float | None, ascending: bool, offset: int, limit: int
     ) -> dict[str, Any]:
         with self._lock:
-            self.calls += 1
             self._change()
             found = self._up[: self._rows].copy()
             if node not in (None, FURNITURE_NODE_ID):
@@ -133,11 +161,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if refusal := self._market.refusal():
+            retry_after = {"retry-after": "86400"} if "daily" in refusal else {}
+            return self._answer(429, {"error": refusal}, retry_after)
         if parts.path.endswith("/seller-taxonomy/nodes"):
             nodes = [node.model_dump(mode="json") for node in seller_taxonomy()]
             return self._answer(200, {"count": len(nodes), "results": nodes})
-        if self._market.calls >= self._market.calls_a_day:
-            return self._answer(429, {"error": "Exceeded daily rate limit"}, {"retry-after": "86400"})
         offset = int(asked.get("offset", 0))
         if offset > LAST_OFFSET:
             refusal = "Offset provided is greater than the maximum offset allowed."
@@ -151,7 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(body).encode()
         left = max(self._market.calls_a_day - self._market.calls, 0)
         self.send_response(status)
-        limits = {"x-limit-per-day": str(self._market.calls_a_day), "x-remaining-today": str(left)}
+        limits = {
+            "x-limit-per-second": str(self._market.calls_a_second),
+            "x-limit-per-day": str(self._market.calls_a_day),
+            "x-remaining-today": str(left),
+        }
         fixed = {"content-type": "application/json", "content-length": str(len(content))}
         for name, value in {**fixed, **limits, **(headers or {})}.items():
             self.send_header(name, value)

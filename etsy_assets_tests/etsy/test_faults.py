@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from etsy_assets.catalog.records import QuotaReading
+from etsy_assets.catalog.records import CallOutcome, QuotaReading
 from etsy_assets.errors import ConfigurationError, PassingFault
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.faults import DailyQuotaExhausted, OffsetCeiling, RequestRefused
@@ -19,6 +19,20 @@ KEY, SECRET = "k3ystring0f0urs", "sh4reds3cret"
 GOOD = Answer(api.page(api.listing(1)))
 PER_SECOND = Answer({"error": "Exceeded per second rate limit"}, 429, {"X-Remaining-This-Second": "0"})
 HTML = Answer(b"<html><h1>We'll be right back</h1></html>", 200, {"Content-Type": "text/html"})
+
+
+class CountingGate:
+    """Lets every call in, and keeps what became of them."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+        self.left: list[tuple[CallOutcome, QuotaReading | None]] = []
+
+    def enter(self) -> None:
+        self.entered += 1
+
+    def leave(self, outcome: CallOutcome, reading: QuotaReading | None, retry_after: float | None) -> None:
+        self.left.append((outcome, reading))
 
 
 def client_of(server, **options) -> EtsyClient:
@@ -146,15 +160,19 @@ def test_a_redirect_is_not_followed_for_it_would_carry_the_key_away():
 
 
 def test_the_rate_headers_of_every_answer_are_read_in_any_case():
-    readings: list[QuotaReading] = []
+    gate = CountingGate()
     first = {"X-LIMIT-PER-SECOND": "10", "x-remaining-this-second": "9", "X-Limit-Per-Day": "5000"}
     answers = (
         Answer({"error": "Server Error"}, 500, first | {"x-remaining-today": "4999"}),
         Answer({}, 200, {"X-Remaining-Today": "soon"}),
     )
-    with answering(*answers) as server, client_of(server, on_quota=readings.append) as client:
+    with answering(*answers) as server, client_of(server, gate=gate) as client:
         client.ping()
-    (reading,) = readings
+    assert [(outcome, reading is not None) for outcome, reading in gate.left] == [
+        ("server_trouble", True),
+        ("ok", False),
+    ]
+    reading = gate.left[0][1]
     assert (reading.limit_per_second, reading.remaining_this_second) == (10, 9)
     assert (reading.limit_per_day, reading.remaining_today) == (5000, 4999)
     assert reading.read_at.tzinfo is not None

@@ -5,17 +5,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from etsy_assets.catalog.api_calls import hour_of
 from etsy_assets.catalog.catalog import Catalog
+from etsy_assets.etsy.call_budget import CallPurpose
+from etsy_assets.etsy.call_gate import CatalogGate
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice, PlanLimits
 from etsy_assets.etsy.crawl_store import StoredPlan, UnknownSlice, load_cursor
 from etsy_assets.etsy.faults import DailyQuotaExhausted, PageAnomaly
 from etsy_assets.etsy.planned_crawl import plan_crawl, read_slice
+from etsy_assets_tests.catalog.samples import all_calls_come_back
 from etsy_assets_tests.etsy.market import Churn, Market, open_market
 
 LISTINGS = 20_000
@@ -29,7 +34,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 def client_of(catalog: Catalog, url: str) -> EtsyClient:
-    return EtsyClient(url, "key", "secret", on_quota=catalog.record_quota)
+    return EtsyClient(url, "key", "secret", gate=CatalogGate(catalog, CallPurpose.PLANNED_CRAWL))
 
 
 def found(catalog: Catalog, market: Market) -> set[int]:
@@ -61,20 +66,36 @@ def test_a_crawl_killed_at_twenty_moments_ends_with_all_that_stayed_up(tmp_path:
             assert catalog.is_known(stayed) == stayed
 
 
-def test_a_day_that_is_spent_stops_the_crawl_with_calls_left_for_others_and_it_goes_on_from_there(
-    catalog: Catalog,
-) -> None:
-    market = Market(3000, calls_a_day=30)
+def test_a_crawl_stops_with_calls_left_for_others_and_goes_on_from_there(catalog: Catalog) -> None:
+    market = Market(3000, calls_a_day=40)
     with open_market(market) as url, client_of(catalog, url) as client:
         key = plan_crawl(catalog, client, 967, PlanLimits()).keys[0]
-        with pytest.raises(DailyQuotaExhausted, match="goes on from its last page"):
+        with pytest.raises(DailyQuotaExhausted, match=r"24 API calls are left .* goes on at .* from where it stopped"):
             read_slice(catalog, client, key)
-        assert market.calls == 25  # A fifth of 30 is reserved: with 5 left it stops.
-        assert load_cursor(catalog, key).calls == 24
-        market.calls_a_day += 100
+        # Of 40 calls a crawl has 16, and nobody else has used any.
+        assert market.calls == 16
+        assert load_cursor(catalog, key).calls == 15
+        assert market.after_the_day == 0
+        market.calls_a_day += 1000
+        all_calls_come_back(catalog)
         report = read_slice(catalog, client, key)
         assert (report.listings, report.calls) == (3000, 31)
         assert found(catalog, market) == market.ids_up()
+
+
+def test_two_processes_keep_within_the_second_and_call_nobody_once_the_day_is_spent(tmp_path: Path) -> None:
+    market = Market(6000, calls_a_day=45, calls_a_second=20)
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    with open_market(market) as address:
+        command = [sys.executable, "-m", "etsy_assets_tests.etsy.crawl_process", address, url, "1"]
+        crawls = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [crawl.communicate()[1] for crawl in crawls]
+    assert [crawl.returncode for crawl in crawls] == [1, 1]
+    assert all("No API calls are left of this day's" in text for text in said)
+    assert (market.calls, market.throttled, market.after_the_day) == (45, 0, 0)
+    with Catalog.open(url) as catalog:
+        assert sum(calls.calls for calls in catalog.api_calls(hour_of(datetime.now(UTC) - timedelta(days=1)))) == 45
+        assert catalog.call_gate().unanswered == 0
 
 
 def test_a_slice_that_has_outgrown_its_plan_is_parted_and_its_parts_are_read(catalog: Catalog) -> None:

@@ -11,6 +11,8 @@ from etsy_assets.demo.faults import LISTING_FAULTS_WITHOUT_IMAGES, FaultPlan
 from etsy_assets.demo.running import serve
 from etsy_assets.demo.shop import SimulatedShop
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.etsy.call_budget import CallPurpose
+from etsy_assets.etsy.call_gate import CatalogGate
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.faults import DailyQuotaExhausted, OffsetCeiling
 from etsy_assets.etsy.transport import RetryPolicy
@@ -37,7 +39,11 @@ def test_no_listing_and_no_image_of_a_hostile_shop_is_lost_or_doubled(tmp_path: 
         serve(shop, WORST_DAY) as running,
         Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog,
         EtsyClient(
-            running.url, running.keystring, running.shared_secret, retries=QUICK, on_quota=catalog.record_quota
+            running.url,
+            running.keystring,
+            running.shared_secret,
+            retries=QUICK,
+            gate=CatalogGate(catalog, CallPurpose.BATCHES),
         ) as client,
     ):
         client.ping()

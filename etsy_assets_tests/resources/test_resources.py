@@ -9,6 +9,7 @@ import pytest
 from etsy_assets.catalog.catalog import Catalog
 from etsy_assets.demo.api.access import DEMO_KEYSTRING, DEMO_SHARED_SECRET
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.resources.deployment import deployment_resources, secret
 from etsy_assets.resources.encoder_models import EncoderModels
 from etsy_assets.resources.ensemble_search import default_weights
@@ -38,7 +39,7 @@ def test_an_api_without_a_key_is_refused_before_any_call(tmp_path: Path) -> None
         Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog,
         pytest.raises(ConfigurationError, match="set ETSY_KEYSTRING and ETSY_SHARED_SECRET"),
     ):
-        EtsyApi(base_url="https://openapi.etsy.com", keystring="only-half").client(catalog)
+        EtsyApi(base_url="https://openapi.etsy.com", keystring="only-half").client(catalog, CallPurpose.BATCHES)
 
 
 def test_the_catalog_makes_its_folder_and_has_a_column_for_each_encoder(tmp_path: Path) -> None:
