@@ -22,9 +22,9 @@ def answer_of(
     redacted: takes the secrets out of what the server says. throttle_wait: seconds after a 429 without Retry-After.
     """
     status, body = response.status_code, _json(response)
-    message = redacted(_error_message(body) or f"{response.headers.get('content-type', 'no')} content")
+    message = _error_message(body) or f"{response.headers.get('content-type', 'no')} content"
     request = redacted(response.headers.get("x-etsy-request-uuid", "-"))
-    said = f"GET {path} was answered {status} ({message}; request {request})"
+    said = f"GET {path} was answered {status} ({redacted(message)}; request {request})"
     retry_after = _retry_after(response)
     if status == 429:
         reading = quota_reading(response)

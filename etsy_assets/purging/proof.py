@@ -1,6 +1,6 @@
 """Looking through every file for listings that must not be there. It believes no catalog and no manifest."""
 
-import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,5 @@ def _safetensors_ids(path: Path) -> set[int]:
 
 
 def _report_ids(path: Path) -> set[int]:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    shown = [document["matches"], *document["by_channel"].values()]
-    return {match["listing_id"] for matches in shown for match in matches}
+    """Every number in a search's report: a listing may be a match, or what was searched for."""
+    return {int(number) for number in re.findall(r"\b\d+\b", path.read_text(encoding="utf-8"))}
