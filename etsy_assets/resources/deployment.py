@@ -36,6 +36,7 @@ def deployment_resources(settings: Settings) -> dict[str, Any]:
             catalog_database=catalog_database,
             encoder_models=encoder_models,
             background_removal=background_removal,
+            display_hours=settings.display_age.total_seconds() / 3600,
         ),
     }
 

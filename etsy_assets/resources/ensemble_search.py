@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class EnsembleSearch(dg.ConfigurableResource):
     catalog_database: dg.ResourceDependency[CatalogDatabase]
     encoder_models: dg.ResourceDependency[EncoderModels]
     background_removal: dg.ResourceDependency[BackgroundRemoval]
+    # Etsy's API terms, section 5: listing content may be displayed for six hours.
+    display_hours: float = 6.0
 
     def engine(self) -> SearchEngine:
         """A new engine over the snapshot that is current when it is first used."""
@@ -86,7 +89,9 @@ class EnsembleSearch(dg.ConfigurableResource):
         cards = {}
         for listing_id, record in records.items():
             image_id = primary[listing_id].image_id if listing_id in primary else None
-            cards[listing_id] = listing_card(record, image_id, self.picture(corpus, listing_id, image_id))
+            cards[listing_id] = listing_card(
+                record, image_id, self.picture(corpus, listing_id, image_id), timedelta(hours=self.display_hours)
+            )
         return cards
 
     def picture(self, corpus: Corpus, listing_id: int, image_id: int | None) -> bytes | None:
@@ -122,7 +127,9 @@ def default_weights(profile: str) -> Mapping[str, float]:
     return weights
 
 
-def listing_card(record: ListingRecord, image_id: int | None, picture: bytes | None) -> ListingCard:
+def listing_card(
+    record: ListingRecord, image_id: int | None, picture: bytes | None, display_age: timedelta
+) -> ListingCard:
     price = f"{record.currency_code or ''} {record.price:,.2f}".strip() if record.price is not None else None
     return ListingCard(
         listing_id=record.listing_id,
@@ -133,4 +140,5 @@ def listing_card(record: ListingRecord, image_id: int | None, picture: bytes | N
         thumbnail=picture,
         primary_image_id=image_id,
         fetched_at=record.fetched_at,
+        show_until=record.fetched_at + display_age,
     )

@@ -3,7 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from PIL import Image
@@ -17,7 +17,7 @@ MARKDOWN_SIDES = (112, 96)
 class ListingCard:
     """price: as it is to be read, e.g. "EUR 120.00". thumbnail: JPEG bytes of the primary image, of any size.
 
-    fetched_at: when the shop last said so, timezone-aware. None = not known.
+    fetched_at: when the shop last said so, show_until: until when that may be shown; timezone-aware, None = not known.
     """
 
     listing_id: int
@@ -28,6 +28,12 @@ class ListingCard:
     thumbnail: bytes | None = None
     primary_image_id: int | None = None
     fetched_at: datetime | None = None
+    show_until: datetime | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was read too long ago to be shown as it is: price, state and pictures may be others by now."""
+        return self.show_until is not None and datetime.now(UTC) > self.show_until
 
     @property
     def link(self) -> str | None:

@@ -118,6 +118,7 @@ def gallery_html(result: SearchResult, cards: Mapping[int, ListingCard], notice:
         query_listing_image=pictures.get(result.query.listing_id) if result.query.listing_id else None,
         seconds=sum(result.seconds.values()),
         oldest=_oldest(cards, listings_shown(result)),
+        outdated=sum(tile.card.is_outdated for tile in best),
         made_at=datetime.now(UTC),
         notice=notice,
     )

@@ -10,6 +10,8 @@ from etsy_assets.search.results import Match, SearchResult
 MAX_BYTES = 200_000
 """What the Dagster UI was seen to show without delay in one metadata value (docs/architecture.md)."""
 
+OUTDATED = "⚠ outdated"
+
 _QUALITIES = (80, 65, 45)
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$])")
 
@@ -51,6 +53,9 @@ def _table(result: SearchResult, shown: list[Match], cards: Mapping[int, Listing
     lines.append("| --: | :-: | --- | --- | --: | :-: |" + " --: |" * len(channels))
     for position, match in enumerate(shown, start=1):
         lines.append(_row(position, match, result, cards.get(match.listing_id), side, quality))
+    outdated = sum((cards.get(match.listing_id) or unknown_listing(match.listing_id)).is_outdated for match in shown)
+    if outdated:
+        lines += ["", f"{OUTDATED}: {outdated} of these were read longer ago than Etsy's terms let them be displayed."]
     if len(shown) < len(result.matches):
         lines += ["", f"{len(result.matches) - len(shown)} more are in gallery.html."]
     return "\n".join(lines) + "\n"
@@ -68,7 +73,7 @@ def _row(position: int, match: Match, result: SearchResult, card: ListingCard | 
     cells = [
         str(position),
         f"![{match.listing_id}]({picture})" if picture else "",
-        linked + shop,
+        linked + shop + (f" {OUTDATED}" if card.is_outdated else ""),
         # No line break between currency and amount: the column is narrow.
         escape_markdown(card.price or "-").replace(" ", "\u00a0"),
         f"{match.score:.3f}",

@@ -45,7 +45,8 @@ def results_document(result: SearchResult, cards: Mapping[int, ListingCard]) -> 
     matches           best first: position, listing_id, image_id (its image most like the query), score (higher is
                       better, its range depends on the method), agreeing (channels that have it among their best k),
                       ranks {channel: 1 = best, null = not among its top images}, similarities {channel: cosine},
-                      title, price, url, shop_name, primary_image_id, fetched_at (ISO 8601); null where not known
+                      title, price, url, shop_name, primary_image_id, fetched_at (ISO 8601); null where not known;
+                      outdated (was read longer ago than may be displayed, when this was written)
     by_channel        {channel: its own best k, in the same form; score is the cosine}
     """
     return {
@@ -89,4 +90,5 @@ def _match(position: int, match: Match, cards: Mapping[int, ListingCard]) -> dic
         "shop_name": card.shop_name,
         "primary_image_id": card.primary_image_id,
         "fetched_at": card.fetched_at.isoformat() if card.fetched_at else None,
+        "outdated": card.is_outdated,
     }

@@ -2,7 +2,8 @@ import base64
 import io
 import json
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -215,3 +216,24 @@ def test_the_markdown_gallery_keeps_to_its_size(engine: SearchEngine, cards: dic
 
 def test_markdown_marks_are_escaped() -> None:
     assert escape_markdown("a|b\n*c* [d](e) <f>") == r"a\|b \*c\* \[d\]\(e\) \<f\>"
+
+
+def test_a_listing_that_was_read_too_long_ago_to_be_displayed_is_marked_everywhere(
+    result: SearchResult, cards: dict[int, ListingCard]
+) -> None:
+    first, second = (match.listing_id for match in result.matches[:2])
+    now = datetime.now(UTC)
+    cards[first] = replace(cards[first], show_until=now - timedelta(minutes=1), fetched_at=now - timedelta(hours=6))
+    cards[second] = replace(cards[second], show_until=now + timedelta(hours=1))
+
+    matches = {match["listing_id"]: match["outdated"] for match in results_document(result, cards)["matches"]}
+    assert (matches[first], matches[second]) == (True, False)
+    page = Page(gallery_html(result, cards))
+    marked = [item for item in page.all("li") if "outdated" in (item.get("class") or "").split()]
+    assert {item["data-show-until"] for item in marked} == {cards[first].show_until.isoformat()}
+    assert "1 of the matches was read longer ago than Etsy's terms let them be displayed" in page.text
+    table = markdown_gallery(result, cards)
+    assert table.count("⚠ outdated") == 2
+    assert "1 of these were read longer ago" in table
+    fresh = {listing_id: replace(card, show_until=None) for listing_id, card in cards.items()}
+    assert "outdated" not in markdown_gallery(result, fresh)
