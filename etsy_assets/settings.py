@@ -30,6 +30,7 @@ class Settings:
     compact_share: a segment is built again once a larger share of it (0 to 1) is no longer to be had.
     call_shares: of a day's API calls, by purpose. refresh_age: listings that were read longer ago are read again.
     display_age: search results that are older are marked. storage_age: what was not read for longer is purged.
+    cdn_per_second: requests to one image host, of one run. safe_only: searches leave mature listings out.
     reviews: whether they are read; reviews_rescan: after how long all of a shop's are, for those that were edited.
     """
 
@@ -52,6 +53,8 @@ class Settings:
     reviews: bool
     reviews_rescan: timedelta
     image_size: str
+    cdn_per_second: int
+    safe_only: bool
     segmentation: str
     mask_provider: MaskProvider
     device: str
@@ -90,6 +93,9 @@ class Settings:
             reviews=switch(environment, "ETSY_ASSETS_REVIEWS", demo),
             reviews_rescan=hours(environment, "ETSY_ASSETS_REVIEWS_RESCAN_HOURS", 90 * 24),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),
+            # The simulated shop is on this machine and stands anything.
+            cdn_per_second=whole_number(environment, "ETSY_ASSETS_CDN_PER_SECOND", 1000 if demo else 10),
+            safe_only=switch(environment, "ETSY_ASSETS_SAFE_ONLY", False),
             segmentation=environment.get("ETSY_ASSETS_SEGMENTATION", "demo" if demo else "u2net"),
             mask_provider=mask_provider(environment.get("ETSY_ASSETS_MASK_PROVIDER", "auto")),
             device=environment.get("ETSY_ASSETS_DEVICE", "auto"),

@@ -79,7 +79,7 @@ def is_to_be_made_again(before: Any | None, record: ListingRecord) -> bool:
     """
     if before is None:
         return True
-    is_back = before.gone_at is not None and record.state == "active"
+    is_back = before.gone_at is not None and record.is_on_show is True
     return is_back or before.title != record.title or tuple(before.materials) != record.materials
 
 

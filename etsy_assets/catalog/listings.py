@@ -28,8 +28,8 @@ class ListingQueries(Database):
 
         images None leaves the stored images as they are; otherwise an image that the record lacks is marked removed,
         one whose URL changed loses its outcomes (so that it is fetched again), and the primary image is chosen again.
-        A record whose state is "active" lifts a tombstone (mark_gone), and one of another state sets one: it is not
-        for sale. Without a state nothing is known. A listing's batch has a new content
+        A record that is on show lifts a tombstone (mark_gone), and one that is not sets one: it is not for sale, no
+        furniture, or private. Without a state nothing is known. A listing's batch has a new content
         version when there is another picture or text to make something of. What was purged is passed over.
         """
         latest = list({record.listing_id: record for record in records}.values())
@@ -38,14 +38,15 @@ class ListingQueries(Database):
             shops = [record.shop for record in latest if record.shop is not None]
             before = stored_states(connection, [record.listing_id for record in latest])
             write_history(connection, before, latest)
-            upsert(connection, shop, [{name: getattr(each, name) for name in SHOP_FIELDS} for each in shops])
+            upsert(connection, shop, [_shop_row(each) for each in shops])
             upsert(
                 connection,
                 listing,
                 [_listing_row(record) | {"gone_at": _gone_at(record)} for record in latest],
                 changes=lambda new: {
                     "gone_at": sa.case(
-                        (new.state == "active", sa.null()), else_=sa.func.coalesce(listing.c.gone_at, new.gone_at)
+                        (sa.and_(new.gone_at.is_(None), new.state != "unknown"), sa.null()),
+                        else_=sa.func.coalesce(listing.c.gone_at, new.gone_at),
                     )
                 },
             )
@@ -149,8 +150,12 @@ def _listing_row(record: ListingRecord) -> dict[str, Any]:
     return row | {"tags": list(record.tags), "materials": list(record.materials)}
 
 
+def _shop_row(record: ShopRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in SHOP_FIELDS} | {"gone_at": None}
+
+
 def _gone_at(record: ListingRecord) -> datetime | None:
-    return None if record.state in ("active", "unknown") else record.fetched_at
+    return record.fetched_at if record.is_on_show is False else None
 
 
 def _tombstone(listing_id: int, discovered: Any, now: datetime) -> Columns:

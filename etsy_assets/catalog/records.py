@@ -91,6 +91,16 @@ class ListingRecord:
     shop: ShopRecord | None
 
     @property
+    def is_on_show(self) -> bool | None:
+        """Whether it is real furniture that anybody may look at and buy; None where its state is not known.
+
+        Plans, printables and doll's furniture for download are listed under furniture too.
+        """
+        if self.is_private or self.listing_type in ("download", "both"):
+            return False
+        return None if self.state == "unknown" else self.state == "active"
+
+    @property
     def price(self) -> Decimal | None:
         """The lowest price in currency_code; None when it is unknown."""
         if self.price_amount is None or not self.price_divisor:

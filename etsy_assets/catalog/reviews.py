@@ -57,9 +57,20 @@ class ReviewQueries(Database):
         with self._read() as connection:
             # One query each: neither database finds both in the order of the index at once.
             for condition in conditions:
-                query = sa.select(*columns).where(condition).order_by(*order).limit(most - len(found))
+                query = (
+                    sa.select(*columns)
+                    .where(condition, shop.c.gone_at.is_(None))
+                    .order_by(*order)
+                    .limit(most - len(found))
+                )
                 found += [ShopReviews(*row) for row in connection.execute(query)]
         return found
+
+    def mark_shop_gone(self, shop_id: int, now: datetime) -> None:
+        """Etsy has it no longer. What was known of it stays, until a listing's answer brings it back."""
+        with self._write() as connection:
+            gone_at = sa.func.coalesce(shop.c.gone_at, sa.bindparam("now", now, type_=shop.c.gone_at.type))
+            connection.execute(sa.update(shop).where(shop.c.shop_id == shop_id).values(gone_at=gone_at))
 
     def record_shop_reviewed(self, reading: ShopReviews) -> None:
         """All that the reading was to find of the shop's reviews is stored."""

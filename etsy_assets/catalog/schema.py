@@ -65,6 +65,7 @@ shop = sa.Table(
     sa.Column("created_timestamp", Int64),
     sa.Column("updated_timestamp", Int64),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
+    sa.Column("gone_at", UtcDateTime),
     # Of its reviews: when they were last asked for, when all of them were, and the newest one's created_timestamp.
     sa.Column("reviews_read_at", UtcDateTime),
     sa.Column("reviews_scanned_at", UtcDateTime),

@@ -66,13 +66,18 @@ class EtsyClient:
         timeout: float = 30.0,
         retries: RetryPolicy | None = None,
         gate: Gate | None = None,
+        safe_only: bool = False,
         on_anomaly: Callable[[Anomaly], None] | None = None,
     ) -> None:
-        """timeout: seconds for the connection, and again for each wait for data. gate: None lets every call in."""
+        """timeout: seconds for the connection, and again for each wait for data. gate: None lets every call in.
+
+        safe_only: searches leave out what Etsy takes for mature. Etsy has had this since 2026.
+        """
         self._transport = Transport(
             base_url, keystring, shared_secret, timeout, retries or RetryPolicy(), gate or OpenGate()
         )
         self._on_anomaly = on_anomaly
+        self._safe_only = safe_only
 
     def __repr__(self) -> str:
         return f"EtsyClient({self._transport.base_url!r})"
@@ -122,6 +127,7 @@ class EtsyClient:
             "sort_order": sort_order,
             "min_price": min_price,
             "max_price": max_price,
+            "is_safe": "true" if self._safe_only else None,
         }
         count, results = self._page("/listings/active", self._needed("/listings/active", parameters), offset)
         return ActivePage(count, len(results), parse_each(results, payloads.parse_discovered, self._report))

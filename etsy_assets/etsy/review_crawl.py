@@ -12,6 +12,10 @@ from etsy_assets.etsy.faults import DailyQuotaExhausted, OffsetCeiling
 PAGE_SIZE = 100
 
 
+class ShopGone(Exception):
+    """A shop that was closed, or frozen."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewsReport:
     """shops, scanned: read at all, and read as a whole. reviews: in the answers. stopped: why it ended early."""
@@ -40,6 +44,9 @@ def read_reviews(
                 catalog.record_reviews(page)
                 reviews += len(page)
                 newest = max([newest or 0, *(review.created_timestamp or 0 for review in page)]) or None
+        except ShopGone:
+            catalog.mark_shop_gone(shop.shop_id, now)
+            continue
         except DailyQuotaExhausted as spent:
             return ReviewsReport(shops, scanned, reviews, str(spent))
         catalog.record_shop_reviewed(ShopReviews(shop.shop_id, now, now if whole else shop.scanned_at, newest))
@@ -48,7 +55,7 @@ def read_reviews(
 
 
 def review_pages(client: EtsyClient, shop_id: int, since: int | None) -> Iterator[list[ReviewRecord]]:
-    """A shop's reviews that were written at `since` (epoch seconds) or later, newest first; none for one that is gone.
+    """A shop's reviews that were written at `since` (epoch seconds) or later, newest first. Raises ShopGone.
 
     What comes in meanwhile pushes the rest down, so that a review may come twice, but none is missed. Past the last
     offset that Etsy answers, the pages begin again at the second of the last review.
@@ -64,7 +71,7 @@ def review_pages(client: EtsyClient, shop_id: int, since: int | None) -> Iterato
             created["max_created"], offset = last, 0
             continue
         if page is None:
-            return
+            raise ShopGone(f"Etsy has no shop {shop_id} any more.")
         yield page.reviews
         stamps = [review.created_timestamp for review in page.reviews if review.created_timestamp is not None]
         last = min(stamps, default=last)

@@ -15,6 +15,7 @@ import tenacity
 import urllib3
 
 from etsy_assets.errors import PassingFault
+from etsy_assets.imaging.pace import HostPace
 from etsy_assets.imaging.reasons import is_passing
 from etsy_assets.imaging.validation import DEFAULT_LIMITS, ImageLimits, InvalidImage, StorableImage, storable_image
 
@@ -28,7 +29,8 @@ _MOST_REDIRECTS = 5
 class DownloadOptions:
     """How images are downloaded.
 
-    concurrency: downloads at once. size: the CDN's form of the picture ("fullxfull", "794xN", ...); fullxfull is taken
+    concurrency: downloads at once; per_host: of them to one host. per_second: requests to one host, in this process;
+    None sets no pace. size: the CDN's form of the picture ("fullxfull", "794xN", ...); fullxfull is taken
     when the CDN has not that form. connect_timeout, read_timeout: seconds without any byte. max_seconds: for one try.
     max_bytes: of one body. max_tries: per image. backoff_seconds: the longest pause before the second try; it doubles
     up to max_backoff_seconds, and each pause is a random share. max_retry_after_seconds: a longer Retry-After ends the
@@ -37,6 +39,8 @@ class DownloadOptions:
     """
 
     concurrency: int = 32
+    per_host: int = 32
+    per_second: float | None = None
     size: str = "fullxfull"
     connect_timeout: float = 10.0
     read_timeout: float = 20.0
@@ -75,6 +79,7 @@ class ImageFetcher:
         self._proxies: dict[str, str | None] = {}
         self._not_before = 0.0
         self._stopped = threading.Event()
+        self._pace = HostPace(options.per_second, self._stopped.wait)
         jittered = tenacity.wait_random_exponential(options.backoff_seconds, options.max_backoff_seconds)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, FetchFailure) and is_passing(error.code)),
@@ -109,6 +114,7 @@ class ImageFetcher:
 
     def _body(self, url: str) -> bytes:
         options = self._options
+        self._pace.keep(urlsplit(url).netloc)
         deadline = time.monotonic() + options.max_seconds
         # Closing gives the connection back where the body was read to its end, and ends it otherwise.
         with closing(self._pools_for(url).request("GET", url, preload_content=False)) as response:
@@ -159,7 +165,9 @@ class ImageFetcher:
     def _new_pools(self, proxy: str | None) -> urllib3.PoolManager:
         options = self._options
         settings: dict[str, Any] = {
-            "maxsize": options.concurrency,
+            "maxsize": options.per_host,
+            # A thread more than that waits for a connection: of those to one host, there are never more.
+            "block": True,
             "headers": {"User-Agent": options.user_agent, "Accept": ACCEPT, "Accept-Encoding": "identity"},
             "timeout": urllib3.Timeout(connect=options.connect_timeout, read=options.read_timeout),
             "retries": urllib3.Retry(

@@ -28,7 +28,7 @@ def deployment_resources(settings: Settings) -> dict[str, Any]:
         "home_folder": home_folder,
         "catalog_database": catalog_database,
         "etsy_api": etsy_api(settings),
-        "image_downloads": ImageDownloads(size=settings.image_size),
+        "image_downloads": ImageDownloads(size=settings.image_size, per_second=settings.cdn_per_second),
         "background_removal": background_removal,
         "encoder_models": encoder_models,
         "ensemble_search": EnsembleSearch(
@@ -57,12 +57,14 @@ def etsy_api(settings: Settings) -> EtsyApi:
         return EtsyApi(
             base_url=settings.etsy_url,
             call_shares=shares,
+            safe_only=settings.safe_only,
             keystring=os.environ.get("ETSY_ASSETS_DEMO_KEY", DEMO_KEY),
             shared_secret=os.environ.get("ETSY_ASSETS_DEMO_SECRET", DEMO_SECRET),
         )
     return EtsyApi(
         base_url=settings.etsy_url,
         call_shares=shares,
+        safe_only=settings.safe_only,
         keystring=secret("ETSY_KEYSTRING"),
         shared_secret=secret("ETSY_SHARED_SECRET"),
     )

@@ -16,6 +16,7 @@ class EtsyApi(dg.ConfigurableResource):
     base_url: str
     keystring: str = ""
     shared_secret: str = ""
+    safe_only: bool = False
     call_shares: dict[str, float] = Field(default_factory=dict)
 
     def client(self, catalog: Catalog, purpose: CallPurpose) -> EtsyClient:
@@ -25,7 +26,13 @@ class EtsyApi(dg.ConfigurableResource):
                 "The Etsy API has no key: set ETSY_KEYSTRING and ETSY_SHARED_SECRET to those of your app at "
                 "https://www.etsy.com/developers/your-apps, and start Dagster again."
             )
-        return EtsyClient(self.base_url, self.keystring, self.shared_secret, gate=self.gate(catalog, purpose))
+        return EtsyClient(
+            self.base_url,
+            self.keystring,
+            self.shared_secret,
+            gate=self.gate(catalog, purpose),
+            safe_only=self.safe_only,
+        )
 
     def gate(self, catalog: Catalog, purpose: CallPurpose) -> CatalogGate:
         shares = {CallPurpose(name): share for name, share in self.call_shares.items()}

@@ -13,14 +13,18 @@ DEMO_MASK_NETWORK = Path(__file__).parents[1] / "demo" / "weights" / "demo_mask"
 
 
 class ImageDownloads(dg.ConfigurableResource):
-    """How images are fetched from the CDN. `size` is one of its variants, such as 794xN or fullxfull."""
+    """How images are fetched from the CDN. `size` is one of its variants, such as 794xN or fullxfull.
+
+    per_second: requests to one host, of one run; 0 sets no pace.
+    """
 
     size: str = "fullxfull"
     concurrency: int = 32
+    per_second: float = 0.0
 
     @property
     def options(self) -> DownloadOptions:
-        return DownloadOptions(size=self.size, concurrency=self.concurrency)
+        return DownloadOptions(size=self.size, concurrency=self.concurrency, per_second=self.per_second or None)
 
 
 class BackgroundRemoval(dg.ConfigurableResource):

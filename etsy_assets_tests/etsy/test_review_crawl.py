@@ -16,6 +16,7 @@ from etsy_assets.etsy.call_gate import CatalogGate
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.faults import OffsetCeiling
 from etsy_assets.etsy.review_crawl import ReviewsReport, read_reviews, review_pages
+from etsy_assets_tests.catalog.samples import listing
 from etsy_assets_tests.etsy import api_payloads as api
 from etsy_assets_tests.etsy.answering_server import Answer, answering
 
@@ -126,10 +127,14 @@ def client_with(calls: int, running: RunningShop, catalog: Catalog) -> EtsyClien
     return EtsyClient(running.url, running.keystring, running.shared_secret, gate=gate)
 
 
-def test_a_shop_that_is_gone_is_passed_over_and_not_asked_for_again(catalog: Catalog) -> None:
+def test_a_shop_that_is_gone_is_kept_as_it_was_and_not_asked_for_again(catalog: Catalog) -> None:
+    catalog.upsert_listings([listing(1)])
     with answering(Answer({"error": "Resource not found"}, 404)) as server, EtsyClient(server.url, "k", "s") as client:
-        assert list(review_pages(client, 11, None)) == []
+        assert read(catalog, client) == read(catalog, client) == ReviewsReport()
     assert len(server.requests) == 1
+    assert catalog.listing(1).shop.shop_name == "OakAndAsh"
+    catalog.upsert_listings([listing(1)])
+    assert len(catalog.shops_to_review(NOW, 9)) == 1
 
 
 def test_past_the_last_offset_the_pages_begin_again_at_the_last_reviews_second() -> None:

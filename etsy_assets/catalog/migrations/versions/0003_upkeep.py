@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.execute(
         "UPDATE image SET fetched_at = (SELECT fetched_at FROM listing WHERE listing.listing_id = image.listing_id)"
     )
+    op.add_column("shop", sa.Column("gone_at", MOMENT))
     op.add_column("shop", sa.Column("reviews_read_at", MOMENT))
     op.add_column("shop", sa.Column("reviews_scanned_at", MOMENT))
     op.add_column("shop", sa.Column("newest_review", INT64))
