@@ -1,6 +1,7 @@
 """What the tests of bad inputs share. Their numbers are those of the list that was made from the field."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,6 @@ def anomalies() -> list[Anomaly]:
 @pytest.fixture
 def etsy(anomalies: list[Anomaly]) -> Iterator[Callable[..., tuple[EtsyClient, AnsweringServer]]]:
     """A client of a server that gives these answers in turn, and the server."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
 
         def etsy(*answers: Answer, **options: object) -> tuple[EtsyClient, AnsweringServer]:

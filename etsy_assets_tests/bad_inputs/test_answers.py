@@ -10,6 +10,7 @@ from etsy_assets.errors import ConfigurationError, PassingFault
 from etsy_assets.etsy.batch_reading import read_batch, read_listings
 from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.call_gate import CatalogGate
+from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.crawl_planning import CrawlPlan, CrawlSlice, PlanLimits
 from etsy_assets.etsy.crawl_store import StoredPlan, load_cursor
 from etsy_assets.etsy.faults import DailyQuotaExhausted, OffsetCeiling, PageAnomaly, RequestRefused
@@ -104,14 +105,11 @@ def test_bad_input_06_the_offset_ceiling_is_told_from_a_bad_request_and_the_slic
     assert not isinstance(refused.value, OffsetCeiling)
 
     market = Market(12_500)
-    with open_market(market) as url:
-        from etsy_assets.etsy.client import EtsyClient
-
-        with EtsyClient(url, "keystring", "secret") as crawler:
-            catalog.replace_taxonomy(crawler.taxonomy())
-            stored = StoredPlan(1, CrawlPlan(planned={CrawlSlice(967): 4000}))
-            stored.save(catalog)
-            assert read_slice(catalog, crawler, stored.keys[0]).parts > 1
+    with open_market(market) as url, EtsyClient(url, "keystring", "secret") as crawler:
+        catalog.replace_taxonomy(crawler.taxonomy())
+        stored = StoredPlan(1, CrawlPlan(planned={CrawlSlice(967): 4000}))
+        stored.save(catalog)
+        assert read_slice(catalog, crawler, stored.keys[0]).parts > 1
 
 
 def test_bad_input_07_an_empty_page_before_the_count_is_an_anomaly_and_not_the_end(etsy):

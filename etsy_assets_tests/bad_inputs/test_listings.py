@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from etsy_assets.catalog.records import ListingRecord
 from etsy_assets.etsy.answers import Anomaly
 from etsy_assets.etsy.faults import PayloadError
 from etsy_assets.etsy.payloads import parse_listing
-from etsy_assets_tests.catalog.samples import NOW, image, listing
+from etsy_assets_tests.catalog.samples import NOW, discovered, image, listing, outcome
 from etsy_assets_tests.etsy import api_payloads as api
 from etsy_assets_tests.etsy.answering_server import Answer
 
@@ -83,10 +84,6 @@ def test_bad_input_19_a_listing_of_an_unknown_category_is_kept(catalog: Catalog,
 def test_bad_input_20_a_plan_or_printable_among_the_furniture_is_left_out(
     etsy, catalog: Catalog, listing_type: str | None, kept: bool
 ):
-    from datetime import timedelta
-
-    from etsy_assets_tests.catalog.samples import discovered
-
     catalog.record_discovered(discovered(7), NOW)
     (batch,) = catalog.seal_batches(1, timedelta(0), NOW)
     stored(catalog, parsed(listing_type=listing_type))
@@ -172,8 +169,6 @@ def test_bad_input_27_an_image_that_the_next_answer_lacks_is_removed(catalog: Ca
 
 
 def test_bad_input_28_a_url_that_changed_replaces_the_stale_one_and_is_to_be_downloaded(catalog: Catalog):
-    from etsy_assets_tests.catalog.samples import outcome
-
     catalog.upsert_listings([listing(1, [image(1, 10)])])
     catalog.record_outcomes([outcome(1, 10, status="failed", reason="http_404")])
     moved = replace(image(1, 10), url=image(1, 10).url.replace("2ds7", "9zz9"), suffix="9zz9")
