@@ -41,6 +41,14 @@ def dev(port: int, add_every: float) -> None:
     sys.exit(run_dev(port, add_every))
 
 
+@cli.command()
+def probe() -> None:
+    """Ask Etsy's API what the crawl's plans rest on, in about 20 calls. Ends with 1 if an answer is a surprise."""
+    from etsy_assets.cli.probe import run_probe
+
+    sys.exit(0 if run_probe() else 1)
+
+
 cli.add_command(corpus)
 
 

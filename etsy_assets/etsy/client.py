@@ -117,7 +117,10 @@ class EtsyClient:
         min_price: float | None = None,
         max_price: float | None = None,
     ) -> ActivePage:
-        """One page of the search for active listings; limit 1 to 100. It is an index that lags: details come later."""
+        """One page of the search for active listings; limit 1 to 100. It is an index that lags: details come later.
+
+        Raises RequestRefused for a node that Etsy doesn't search (seen of some leaves of the tree).
+        """
         parameters = {
             "limit": limit,
             "offset": offset,
@@ -129,7 +132,14 @@ class EtsyClient:
             "max_price": max_price,
             "is_safe": "true" if self._safe_only else None,
         }
-        count, results = self._page("/listings/active", self._needed("/listings/active", parameters), offset)
+        path = "/listings/active"
+        if taxonomy_id is None:
+            answer = self._needed(path, parameters)
+        else:
+            answer = self._transport.get(ROOT + path, parameters)
+            if answer is None:
+                raise RequestRefused(f"GET {ROOT}{path} was answered 404 for taxonomy node {taxonomy_id}.", 404)
+        count, results = self._page(path, answer, offset)
         return ActivePage(count, len(results), parse_each(results, payloads.parse_discovered, self._report))
 
     def listings(self, listing_ids: Iterable[int]) -> list[ListingRecord]:

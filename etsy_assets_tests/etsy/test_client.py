@@ -5,7 +5,7 @@ import pytest
 from etsy_assets.errors import ConfigurationError
 from etsy_assets.etsy.answers import Anomaly
 from etsy_assets.etsy.client import EtsyClient
-from etsy_assets.etsy.faults import PageAnomaly, PayloadError
+from etsy_assets.etsy.faults import PageAnomaly, PayloadError, RequestRefused
 from etsy_assets_tests.etsy import api_payloads as api
 from etsy_assets_tests.etsy.answering_server import Answer, answering
 
@@ -171,3 +171,9 @@ def test_a_missing_route_is_a_wrong_address_or_an_app_that_is_not_approved(clien
 def test_an_answer_without_its_needed_field_is_never_an_empty_result(client_of):
     with answering(Answer({"listings": []})) as server, pytest.raises(PayloadError, match="'count'"):
         client_of(server).active_listings()
+
+
+def test_a_node_that_is_not_searched_is_refused_and_is_no_wrong_address(client_of):
+    with answering(Answer({"error": "Resource not found"}, 404)) as server:
+        with pytest.raises(RequestRefused, match="404 for taxonomy node 12405"):
+            client_of(server).active_listings(taxonomy_id=12405)
