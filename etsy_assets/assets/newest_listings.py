@@ -51,7 +51,7 @@ def newest_listings(
             seen, pages = seen + len(page), pages + 1
             if len(known) == len(page) and not config.whole_reach:
                 break
-        counts, calls_left = catalog.counts(), remaining_calls(catalog)
+        counts, calls_left = catalog.counts("discovered", "unbatched"), remaining_calls(catalog)
     context.log.info("%d pages, %d listings, %d of them new", pages, seen, new)
     return dg.MaterializeResult(
         metadata={

@@ -44,7 +44,7 @@ def make_reviews(settings: Settings) -> dg.AssetsDefinition:
             report = read_reviews(
                 catalog, client, settings.refresh_age, settings.reviews_rescan, datetime.now(UTC), config.most_shops
             )
-            stored = catalog.counts()["reviews"]
+            stored = catalog.counts("reviews")["reviews"]
         context.log.info("%s", report)
         return dg.MaterializeResult(
             metadata={

@@ -1,5 +1,6 @@
 """How a listing's fetched images change the stored ones: added, overwritten, removed, and which of them is primary."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -13,6 +14,8 @@ from etsy_assets.catalog.records import ImageRecord, ListingRecord
 from etsy_assets.catalog.schema import image, image_outcome
 
 IMAGE_FIELDS = tuple(field.name for field in fields(ImageRecord))
+# When a row was read makes it no other row.
+_COMPARED = [column for column in image.c if column.name != "fetched_at"]
 
 
 def primary_image(images: Iterable[ImageRecord]) -> ImageRecord | None:
@@ -31,45 +34,61 @@ def write_images(connection: Connection, records: Sequence[ListingRecord]) -> se
 
     Returns the listings that have another picture to be had than before: a new one, one at another URL, one put back.
     """
-    stored: dict[tuple[int, int], Any] = {}
+    stored: defaultdict[int, dict[int, Any]] = defaultdict(dict)
     for ids in chunks(record.listing_id for record in records):
-        columns = (image.c.listing_id, image.c.image_id, image.c.url, image.c.removed_at)
-        rows = connection.execute(sa.select(*columns).where(image.c.listing_id.in_(ids)))
-        stored.update({(row.listing_id, row.image_id): row for row in rows})
-    wanted: dict[tuple[int, int], Columns] = {}
+        for found in connection.execute(sa.select(*_COMPARED).where(image.c.listing_id.in_(ids))):
+            stored[found.listing_id][found.image_id] = found
+    # Most are as they were: a row that is written again costs ten times as much as one that is only looked at.
+    written: list[Columns] = []
+    replaced: list[Columns] = []
     removed: list[Columns] = []
+    changed: set[int] = set()
     for record in records:
+        before = stored[record.listing_id]
         images = {each.image_id: each for each in record.images or ()}
         primary = primary_image(images.values())
         for each in images.values():
-            row = {name: getattr(each, name) for name in IMAGE_FIELDS}
-            wanted[record.listing_id, each.image_id] = row | {
-                "listing_id": record.listing_id,
-                "is_primary": each is primary,
-                "removed_at": None,
-                "fetched_at": record.fetched_at,
-            }
+            row = _image_row(record, each, is_primary=each is primary)
+            old = before.get(each.image_id)
+            if old is not None and tuple(old) == tuple(row[column.name] for column in _COMPARED):
+                continue
+            written.append(row)
+            if old is None or old.removed_at is not None or is_another_file(old.url, each.url):
+                changed.add(record.listing_id)
+            if old is not None and is_another_file(old.url, each.url):
+                replaced.append({"of_listing": record.listing_id, "of_image": each.image_id})
         removed += [
-            {"of_listing": record.listing_id, "of_image": row.image_id, "at": record.fetched_at}
-            for row in stored.values()
-            if row.listing_id == record.listing_id and row.image_id not in images and row.removed_at is None
+            {"of_listing": record.listing_id, "of_image": image_id, "at": record.fetched_at}
+            for image_id, old in before.items()
+            if image_id not in images and old.removed_at is None
         ]
-    upsert(connection, image, wanted.values())
+    upsert(connection, image, written)
     _for_each_image(
         connection,
         sa.update(image).values(removed_at=sa.bindparam("at", type_=image.c.removed_at.type), is_primary=sa.false()),
         image,
         removed,
     )
-    replaced = [
-        {"of_listing": key[0], "of_image": key[1]}
-        for key, row in wanted.items()
-        if key in stored and is_another_file(stored[key].url, row["url"])
-    ]
     # The cutout and the embeddings were made from the old bytes, so their outcomes go too.
     _for_each_image(connection, sa.delete(image_outcome), image_outcome, replaced)
-    new = {key[0] for key in wanted if key not in stored or stored[key].removed_at is not None}
-    return new | {row["of_listing"] for row in replaced}
+    if records:
+        connection.execute(
+            sa.update(image)
+            .where(image.c.listing_id == sa.bindparam("of_listing"), image.c.removed_at.is_(None))
+            .values(fetched_at=sa.bindparam("at", type_=image.c.fetched_at.type)),
+            [{"of_listing": record.listing_id, "at": record.fetched_at} for record in records],
+        )
+    return changed
+
+
+def _image_row(record: ListingRecord, each: ImageRecord, is_primary: bool) -> Columns:
+    row = {name: getattr(each, name) for name in IMAGE_FIELDS}
+    return row | {
+        "listing_id": record.listing_id,
+        "is_primary": is_primary,
+        "removed_at": None,
+        "fetched_at": record.fetched_at,
+    }
 
 
 def _for_each_image(

@@ -174,6 +174,8 @@ def test_an_answer_without_its_needed_field_is_never_an_empty_result(client_of):
 
 
 def test_a_node_that_is_not_searched_is_refused_and_is_no_wrong_address(client_of):
-    with answering(Answer({"error": "Resource not found"}, 404)) as server:
-        with pytest.raises(RequestRefused, match="404 for taxonomy node 12405"):
-            client_of(server).active_listings(taxonomy_id=12405)
+    with (
+        answering(Answer({"error": "Resource not found"}, 404)) as server,
+        pytest.raises(RequestRefused, match="404 for taxonomy node 12405"),
+    ):
+        client_of(server).active_listings(taxonomy_id=12405)
