@@ -28,8 +28,9 @@ class Settings:
 
     publish_quiet: seconds without a new embedding before it is published; publish_longest: seconds it may wait at most.
     compact_share: a segment is built again once a larger share of it (0 to 1) is no longer to be had.
-    call_shares: of a day's API calls, by purpose. refresh_age: listings that were read longer ago are read again.
-    display_age: search results that are older are marked. storage_age: what was not read for longer is purged.
+    taxonomy_node: what is crawled, with all below it. call_shares: of a day's API calls, by purpose.
+    refresh_age: listings that were read longer ago are read again. display_age: search results that are older are
+    marked. storage_age: what was not read for longer is purged.
     cdn_per_second: requests to one image host, of one run. safe_only: searches leave mature listings out.
     reviews: whether they are read; reviews_rescan: after how long all of a shop's are, for those that were edited.
     """
@@ -46,6 +47,7 @@ class Settings:
     index_policy: IndexPolicy
     compact_share: float
     crawl_cron: str
+    taxonomy_node: int
     call_shares: Mapping[CallPurpose, float]
     refresh_age: timedelta
     display_age: timedelta
@@ -86,6 +88,7 @@ class Settings:
             index_policy=index_policy(environment),
             compact_share=share(environment, "ETSY_ASSETS_COMPACT_SHARE", 0.2),
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
+            taxonomy_node=whole_number(environment, "ETSY_ASSETS_TAXONOMY_NODE", FURNITURE_TAXONOMY_NODE),
             call_shares=call_shares(environment),
             refresh_age=hours(environment, "ETSY_ASSETS_REFRESH_HOURS", 14 * 24),
             display_age=hours(environment, "ETSY_ASSETS_DISPLAY_HOURS", 6),

@@ -12,7 +12,6 @@ from etsy_assets.etsy.planned_crawl import plan_crawl
 from etsy_assets.partitions import crawl_slices
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
-from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
 
 
 class CrawlPlanConfig(dg.Config):
@@ -42,7 +41,7 @@ def crawl_plan(
     limits = PlanLimits(target=config.listings_a_slice)
     with failing_clearly(), catalog_database.open() as catalog:
         client = etsy_api.client(catalog, CallPurpose.PLANNED_CRAWL)
-        stored = plan_crawl(catalog, client, FURNITURE_TAXONOMY_NODE, limits)
+        stored = plan_crawl(catalog, client, etsy_api.taxonomy_node, limits)
     name = str(crawl_slices.name)
     for key in set(context.instance.get_dynamic_partitions(name)) - set(stored.keys):
         context.instance.delete_dynamic_partition(name, key)

@@ -15,7 +15,6 @@ from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
-from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
 
 PAGE_SIZE = 100
 
@@ -43,8 +42,9 @@ def newest_listings(
 ) -> dg.MaterializeResult:
     """The newest furniture listings, back to those that are known already. Batches are sealed from what is found."""
     with failing_clearly(), catalog_database.open() as catalog:
+        client = etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS)
         seen = new = pages = 0
-        for page in newest_pages(etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS), config.max_pages):
+        for page in newest_pages(client, etsy_api.taxonomy_node, config.max_pages):
             known = catalog.is_known([listing.listing_id for listing in page])
             # Recorded page by page: a crawl that breaks off keeps what it has found.
             new += catalog.record_discovered(page, datetime.now(UTC))
@@ -65,14 +65,14 @@ def newest_listings(
     )
 
 
-def newest_pages(client: EtsyClient, max_pages: int) -> Iterator[list[DiscoveredListing]]:
-    """Pages of active furniture listings, newest first, until the last one or `max_pages`."""
+def newest_pages(client: EtsyClient, node: int, max_pages: int) -> Iterator[list[DiscoveredListing]]:
+    """Pages of active listings below the node, newest first, until the last one or `max_pages`."""
     for number in range(max_pages):
         offset = number * PAGE_SIZE
         page = client.active_listings(
             limit=PAGE_SIZE,
             offset=offset,
-            taxonomy_id=FURNITURE_TAXONOMY_NODE,
+            taxonomy_id=node,
             sort_on="created",
             sort_order="desc",
         )

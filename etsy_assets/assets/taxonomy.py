@@ -7,7 +7,6 @@ from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
-from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
 
 
 @dg.asset(
@@ -25,6 +24,6 @@ def taxonomy(
     with failing_clearly(), catalog_database.open() as catalog:
         nodes = etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS).taxonomy()
         catalog.replace_taxonomy(nodes)
-        furniture = catalog.taxonomy_subtree_ids(FURNITURE_TAXONOMY_NODE)
+        furniture = catalog.taxonomy_subtree_ids(etsy_api.taxonomy_node)
     context.log.info("%d nodes, %d of them furniture", len(nodes), len(furniture))
     return dg.MaterializeResult(metadata={"dagster/row_count": len(nodes), "furniture_nodes": len(furniture)})

@@ -7,7 +7,7 @@ from etsy_assets.catalog.catalog import Catalog
 from etsy_assets.etsy.call_budget import CallPurpose
 from etsy_assets.etsy.probes import ProbeResult, Probes
 from etsy_assets.resources.deployment import etsy_api
-from etsy_assets.settings import FURNITURE_TAXONOMY_NODE, Settings
+from etsy_assets.settings import Settings
 
 
 def run_probe() -> bool:
@@ -17,7 +17,7 @@ def run_probe() -> bool:
     with Catalog.open(settings.catalog_url) as catalog:
         api = etsy_api(settings).process_config_and_initialize()
         with api.client(catalog, CallPurpose.NEWEST_LISTINGS) as client:
-            probes = Probes(client, FURNITURE_TAXONOMY_NODE, catalog.latest_quota, settings.image_size)
+            probes = Probes(client, settings.taxonomy_node, catalog.latest_quota, settings.image_size)
             with console.status("Asking"):
                 results.extend(probes.run())
     console.print(table_of(results, settings.etsy_url))

@@ -57,6 +57,7 @@ def etsy_api(settings: Settings) -> EtsyApi:
         return EtsyApi(
             base_url=settings.etsy_url,
             call_shares=shares,
+            taxonomy_node=settings.taxonomy_node,
             safe_only=settings.safe_only,
             keystring=os.environ.get("ETSY_ASSETS_DEMO_KEY", DEMO_KEY),
             shared_secret=os.environ.get("ETSY_ASSETS_DEMO_SECRET", DEMO_SECRET),
@@ -64,6 +65,7 @@ def etsy_api(settings: Settings) -> EtsyApi:
     return EtsyApi(
         base_url=settings.etsy_url,
         call_shares=shares,
+        taxonomy_node=settings.taxonomy_node,
         safe_only=settings.safe_only,
         keystring=secret("ETSY_KEYSTRING"),
         shared_secret=secret("ETSY_SHARED_SECRET"),

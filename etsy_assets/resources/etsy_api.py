@@ -8,14 +8,20 @@ from etsy_assets.errors import ConfigurationError
 from etsy_assets.etsy.call_budget import DEFAULT_SHARES, CallPurpose
 from etsy_assets.etsy.call_gate import CatalogGate
 from etsy_assets.etsy.client import EtsyClient
+from etsy_assets.settings import FURNITURE_TAXONOMY_NODE
 
 
 class EtsyApi(dg.ConfigurableResource):
-    """Host and key of the API. call_shares: of a day's calls, by purpose; the catalog counts them for all processes."""
+    """Host and key of the API. taxonomy_node: what is crawled, with all below it.
+
+    call_shares: of a day's calls, by purpose; the catalog counts them for all processes. safe_only: without what Etsy
+    takes for mature.
+    """
 
     base_url: str
     keystring: str = ""
     shared_secret: str = ""
+    taxonomy_node: int = FURNITURE_TAXONOMY_NODE
     safe_only: bool = False
     call_shares: dict[str, float] = Field(default_factory=dict)
 
