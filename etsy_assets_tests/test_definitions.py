@@ -85,6 +85,7 @@ def expected_assets(encoders: Sequence[str], text_encoders: Sequence[str]) -> di
 def expected_checks(encoders: Sequence[str]) -> set[tuple[str, str]]:
     return {
         ("discovered_listings", "the_whole_slice_was_reached"),
+        ("newest_listings", "nothing_lies_between_two_crawls"),
         ("listings", "every_listing_is_accounted_for"),
         ("api_quota", "the_daily_limit_has_not_dropped"),
         ("purged_listings", "nothing_purged_is_left"),

@@ -1,6 +1,5 @@
 """The newest listings that Etsy shows under furniture."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,76 +9,64 @@ from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import LISTINGS, OWNERS
 from etsy_assets.assets.taxonomy import taxonomy
 from etsy_assets.catalog.catalog import Catalog
-from etsy_assets.catalog.records import DiscoveredListing
 from etsy_assets.etsy.call_budget import CallPurpose
-from etsy_assets.etsy.client import EtsyClient
+from etsy_assets.etsy.newest_crawl import NewestReport, read_newest
 from etsy_assets.resources.etsy_api import EtsyApi
 from etsy_assets.resources.stores import CatalogDatabase
 
-PAGE_SIZE = 100
+JOINED = "nothing_lies_between_two_crawls"
 
 
 class NewestCrawlConfig(dg.Config):
     """How far back a crawl of the newest listings reaches."""
 
     max_pages: int = Field(default=20, ge=1, le=121, description="Pages of 100 listings, one API call each.")
-    whole_reach: bool = Field(
-        default=False, description="Read on past listings that are known already, up to max_pages."
-    )
+    whole_reach: bool = Field(default=False, description="Read on past where the last crawl began, up to max_pages.")
 
 
 @dg.asset(
     group_name=LISTINGS,
     kinds={"etsy", "sqlite"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     deps=[taxonomy],
     pool="etsy_api",
     retry_policy=RETRY_PASSING_FAULTS,
+    check_specs=[
+        dg.AssetCheckSpec(
+            JOINED, asset="newest_listings", description="This crawl reached back to where the last one began."
+        )
+    ],
 )
 def newest_listings(
     context: dg.AssetExecutionContext, config: NewestCrawlConfig, etsy_api: EtsyApi, catalog_database: CatalogDatabase
 ) -> dg.MaterializeResult:
-    """The newest furniture listings, back to those that are known already. Batches are sealed from what is found."""
+    """The newest furniture listings, back to where the last crawl began. Batches are sealed from what is found."""
     with failing_clearly(), catalog_database.open() as catalog:
         client = etsy_api.client(catalog, CallPurpose.NEWEST_LISTINGS)
-        seen = new = pages = 0
-        for page in newest_pages(client, etsy_api.taxonomy_node, config.max_pages):
-            known = catalog.is_known([listing.listing_id for listing in page])
-            # Recorded page by page: a crawl that breaks off keeps what it has found.
-            new += catalog.record_discovered(page, datetime.now(UTC))
-            seen, pages = seen + len(page), pages + 1
-            if len(known) == len(page) and not config.whole_reach:
-                break
+        report = read_newest(catalog, client, etsy_api.taxonomy_node, config.max_pages, config.whole_reach)
         counts, calls_left = catalog.counts("discovered", "unbatched"), remaining_calls(catalog)
-    context.log.info("%d pages, %d listings, %d of them new", pages, seen, new)
+    context.log.info("%s", report)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": seen,
+            "dagster/row_count": report.seen,
             "listings_ever_seen": counts["discovered"],
-            "new_listings": new,
+            "new_listings": report.new,
             "waiting_for_a_batch": counts["unbatched"],
-            "api_calls": pages,
+            "api_calls": report.pages,
             "api_calls_left_today": calls_left,
-        }
+        },
+        check_results=[joined_result(report)],
     )
 
 
-def newest_pages(client: EtsyClient, node: int, max_pages: int) -> Iterator[list[DiscoveredListing]]:
-    """Pages of active listings below the node, newest first, until the last one or `max_pages`."""
-    for number in range(max_pages):
-        offset = number * PAGE_SIZE
-        page = client.active_listings(
-            limit=PAGE_SIZE,
-            offset=offset,
-            taxonomy_id=node,
-            sort_on="created",
-            sort_order="desc",
-        )
-        if page.listings:
-            yield list(page.listings)
-        if page.length < PAGE_SIZE or offset + PAGE_SIZE >= page.count:
-            return
+def joined_result(report: NewestReport) -> dg.AssetCheckResult:
+    """Failed when more was new than a crawl reads: what lies between is left to a planned crawl."""
+    missing = {}
+    if report.missing is not None:
+        first, last = (datetime.fromtimestamp(stamp, UTC).isoformat() for stamp in report.missing)
+        missing = {"listed_between": f"{first} and {last}", "do": "raise max_pages, or materialize crawl_plan"}
+    return dg.AssetCheckResult(check_name=JOINED, passed=report.joined, metadata=missing)
 
 
 def remaining_calls(catalog: Catalog) -> int | None:
