@@ -73,6 +73,13 @@ class Settings:
         demo = profile == "demo"
         home = Path(environment.get("ETSY_ASSETS_HOME", "data")).expanduser().resolve()
         weights_root = environment.get("ETSY_ASSETS_WEIGHTS")
+        refresh_age = hours(environment, "ETSY_ASSETS_REFRESH_HOURS", 14 * 24)
+        storage_age = hours(environment, "ETSY_ASSETS_STORAGE_HOURS", 180 * 24)
+        if storage_age <= refresh_age:
+            raise ConfigurationError(
+                "ETSY_ASSETS_STORAGE_HOURS is not above ETSY_ASSETS_REFRESH_HOURS: listings would be "
+                "purged before they are read again."
+            )
         return cls(
             profile="demo" if demo else "full",
             home=home,
@@ -90,9 +97,9 @@ class Settings:
             crawl_cron=environment.get("ETSY_ASSETS_CRAWL_CRON", "* * * * *" if demo else "17 * * * *"),
             taxonomy_node=whole_number(environment, "ETSY_ASSETS_TAXONOMY_NODE", FURNITURE_TAXONOMY_NODE),
             call_shares=call_shares(environment),
-            refresh_age=hours(environment, "ETSY_ASSETS_REFRESH_HOURS", 14 * 24),
+            refresh_age=refresh_age,
             display_age=hours(environment, "ETSY_ASSETS_DISPLAY_HOURS", 6),
-            storage_age=hours(environment, "ETSY_ASSETS_STORAGE_HOURS", 180 * 24),
+            storage_age=storage_age,
             reviews=switch(environment, "ETSY_ASSETS_REVIEWS", demo),
             reviews_rescan=hours(environment, "ETSY_ASSETS_REVIEWS_RESCAN_HOURS", 90 * 24),
             image_size=environment.get("ETSY_ASSETS_IMAGE_SIZE", "fullxfull" if demo else "794xN"),

@@ -111,5 +111,6 @@ def ingested(
 @pytest.fixture
 def copied(ingested: "Ingested", deploy: Callable[..., "Deployment"], tmp_path: Path) -> Callable[..., "Deployment"]:
     """The same corpus in a folder of the test's own, to be changed."""
-    shutil.copytree(ingested.deployment.root, tmp_path / "copied")
+    # Other tests have searched in it.
+    shutil.copytree(ingested.deployment.root, tmp_path / "copied", ignore=shutil.ignore_patterns("queries"))
     return lambda *arguments, **options: deploy(*arguments, folder="copied", **options)

@@ -34,7 +34,8 @@ def calls_chart(made: Sequence[ApiCalls], readings: Sequence[QuotaReading], now:
         line.plot(*zip(*known, strict=True), color="black", marker=".", label="left today")
         line.set_ylim(bottom=0)
         line.set_ylabel("calls left of the day's")
-    figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    if bars.get_legend_handles_labels()[0] or known:
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
     picture = io.BytesIO()
     figure.savefig(picture, format="jpeg", dpi=80)
     return f"![calls of the last 24 hours](data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()})"

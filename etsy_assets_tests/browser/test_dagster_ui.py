@@ -10,7 +10,16 @@ LAST_ASSETS = [("embeddings", "demo_dinov3"), ("text_embeddings", "demo_clip_b")
 
 def test_the_asset_graph_shows_every_asset_in_its_group(dev: DevServer, pages: DagsterPages) -> None:
     groups = dev.api.groups()
-    assert set(groups) == {"listings", "images", "embeddings", "text_embeddings", "index", "text_index", "search"}
+    assert set(groups) == {
+        "listings",
+        "images",
+        "embeddings",
+        "text_embeddings",
+        "index",
+        "text_index",
+        "search",
+        "upkeep",
+    }
     shown = pages.asset_graph(groups)
     # A long name is shortened in the middle, as in discover…_listings.
     ends = {(name.partition("…")[0], name.rpartition("…")[2]) for name in shown}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsy_assets.errors import ConfigurationError
+from etsy_assets.etsy.call_budget import DEFAULT_SHARES, CallPurpose
 from etsy_assets.search.index_policy import IndexKind, IndexPolicy
 from etsy_assets.settings import Settings
 
@@ -86,3 +87,36 @@ def test_a_share_is_a_number_from_0_to_1() -> None:
 def test_a_share_of_another_form_is_refused_with_its_value(text: str) -> None:
     with pytest.raises(ConfigurationError, match=f'ETSY_ASSETS_COMPACT_SHARE is "{text}"; set it to a number from 0'):
         Settings.from_environment({"ETSY_ASSETS_COMPACT_SHARE": text})
+
+
+def test_call_shares_change_what_they_name_and_leave_the_rest() -> None:
+    shares = Settings.from_environment({"ETSY_ASSETS_CALL_SHARES": "refresh=0.15, reviews=0"}).call_shares
+    assert shares == {**DEFAULT_SHARES, CallPurpose.REFRESH: 0.15, CallPurpose.REVIEWS: 0.0}
+    assert Settings.from_environment({}).call_shares == DEFAULT_SHARES
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("search=0.1", 'has no purpose "search"; there are newest_listings, batches'),
+        ("refresh=2", 'ETSY_ASSETS_CALL_SHARES is "2"'),
+        ("refresh", 'ETSY_ASSETS_CALL_SHARES is ""'),
+        ("refresh=0.5", "gives away 1.40 of a day's calls"),
+    ],
+)
+def test_call_shares_that_can_not_be_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Settings.from_environment({"ETSY_ASSETS_CALL_SHARES": text})
+
+
+def test_what_is_still_refreshed_is_never_purged_for_its_age() -> None:
+    with pytest.raises(ConfigurationError, match="purged before they are read again"):
+        Settings.from_environment({"ETSY_ASSETS_STORAGE_HOURS": "300"})
+    settings = Settings.from_environment({"ETSY_ASSETS_STORAGE_HOURS": "300", "ETSY_ASSETS_REFRESH_HOURS": "24"})
+    assert settings.storage_age == timedelta(hours=300)
+
+
+def test_a_switch_is_on_or_off() -> None:
+    assert Settings.from_environment({"ETSY_ASSETS_SAFE_ONLY": "on"}).safe_only
+    with pytest.raises(ConfigurationError, match='ETSY_ASSETS_REVIEWS is "yes"; set it to on or off'):
+        Settings.from_environment({"ETSY_ASSETS_REVIEWS": "yes"})
