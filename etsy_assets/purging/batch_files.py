@@ -17,6 +17,7 @@ from etsy_assets.encoders.embeddings import (
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.archive_writer import ArchiveWriter, WantedImage
 from etsy_assets.imaging.batch_lock import batch_lock
+from etsy_assets.imaging.progress import journal_path, partial_path
 from etsy_assets.storage import Home
 
 LOCK_WAIT_SECONDS = 30.0
@@ -29,10 +30,23 @@ def purge_batch(home: Home, batch: str, listing_ids: Collection[int]) -> int:
     Raises PassingFault while another process writes the batch, CorruptArtifact for a damaged file.
     """
     unwanted = set(listing_ids)
+    _discard_unfinished(home, batch)
     gone = sum(_purge_archive(path, unwanted) for path in (home.images(batch), home.cutouts(batch)))
     for path in vector_files(home, batch):
         gone += _purge_vectors(path, unwanted, is_text=path.parent.parent.name == "text_embeddings")
     return gone
+
+
+def _discard_unfinished(home: Home, batch: str) -> None:
+    for tar in (home.images(batch), home.cutouts(batch)):
+        if partial_path(tar).exists() or journal_path(tar).exists():
+            with batch_lock(tar, LOCK_WAIT_SECONDS):
+                journal_path(tar).unlink(missing_ok=True)
+                partial_path(tar).unlink(missing_ok=True)
+    for folder in ("embeddings", "text_embeddings"):
+        for partial in sorted((home.root / folder).glob(f"*/{batch}.partial")):
+            with batch_lock(partial.with_suffix(".safetensors"), LOCK_WAIT_SECONDS):
+                partial.unlink(missing_ok=True)
 
 
 def vector_files(home: Home, batch: str) -> Iterator[Path]:
@@ -57,7 +71,6 @@ def _purge_archive(path: Path, unwanted: set[int]) -> int:
 
 def _purge_vectors(path: Path, unwanted: set[int], *, is_text: bool) -> int:
     with batch_lock(path, LOCK_WAIT_SECONDS):
-        path.with_suffix(".partial").unlink(missing_ok=True)
         found: Embeddings | TextEmbeddings = read_text_embeddings(path) if is_text else read_embeddings(path)
         kept = ~np.isin(found.listing_ids, list(unwanted))
         if kept.all():

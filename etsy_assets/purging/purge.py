@@ -9,6 +9,7 @@ from etsy_assets.catalog.catalog import Catalog
 from etsy_assets.purging.batch_files import purge_batch
 from etsy_assets.purging.proof import Trace, traces
 from etsy_assets.search.collection import collect
+from etsy_assets.search.snapshots import readable_current
 from etsy_assets.storage import Home
 
 # Of listings that were purged: those that some file may still hold, until a later purge has proven otherwise.
@@ -73,8 +74,6 @@ def purge(
 
 
 def _in_current(home: Home, held: list[Trace]) -> bool:
-    from etsy_assets.search.snapshots import readable_current
-
     current = readable_current(home)
     folders = {segment.folder(home) for segment in current.segments} if current else set()
     return any(trace.path.parent in folders for trace in held)

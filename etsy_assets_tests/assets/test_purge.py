@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from etsy_assets.catalog.schema import discovered_listing, listing
 from etsy_assets.purging import purge as purge_module
 from etsy_assets.purging.proof import traces
-from etsy_assets_tests.assets.deployment import Deployment, checks_of, metadata_of
+from etsy_assets_tests.assets.deployment import ENCODERS, Deployment, checks_of, metadata_of
 
 BATCH = "batch-000001"
 PROOF = ("purged_listings", "nothing_purged_is_left")
@@ -66,11 +66,20 @@ def test_a_listing_that_was_asked_to_go_leaves_every_file_with_the_next_publish(
     assert holding(deployed, gone) == {
         *("images", "cutouts", "embeddings", "text_embeddings", "segments", "queries"),
     }
+    # What a run that was killed has left, with pictures in it.
+    unfinished = [
+        deployed.home.images(BATCH).with_name(f"{BATCH}.journal"),
+        deployed.home.cutouts(BATCH).with_name(f"{BATCH}.tar.partial"),
+        deployed.home.embeddings(ENCODERS[0], BATCH).with_suffix(".partial"),
+    ]
+    for path in unfinished:
+        path.write_bytes(b"pictures")
     others = {name: data for name, data in deployed.artifacts("images", "embeddings").items() if BATCH not in name}
 
     shown, check = purge(deployed, listing_ids=[gone])
     assert (shown["purged_listings"], shown["batches"], shown["purged_reports"]) == (1, 1, 1)
     assert shown["purged_rows"]["listing"] == 1
+    assert not any(path.exists() for path in unfinished)
     # What is published holds it until the next publish, and says so.
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert holding(deployed, gone) == {"segments"}
