@@ -36,7 +36,7 @@ lint: setup
 
 # Two at a time, each file in one process: many tests wait for servers and daemons that they have started.
 test: lint
-	$(offline) $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(offline) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf .dagster data .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info demo_report.json
