@@ -13,7 +13,7 @@ HOURS = 24
 
 
 def calls_chart(made: Sequence[ApiCalls], readings: Sequence[QuotaReading], now: datetime) -> str:
-    """As Markdown: calls an hour by purpose, failed ones hatched in red on top, and what was left as a line."""
+    """As Markdown: calls an hour by purpose, failed ones hatched on top, and what was left as a line."""
     from matplotlib.figure import Figure
 
     first = hour_of(now) - timedelta(hours=HOURS - 1)
@@ -23,7 +23,7 @@ def calls_chart(made: Sequence[ApiCalls], readings: Sequence[QuotaReading], now:
     floor = [0] * HOURS
     for purpose in CallPurpose:
         floor = _stack(bars, hours, floor, [each for each in made if each.purpose == purpose and _good(each)], purpose)
-    _stack(bars, hours, floor, [each for each in made if not _good(each)], "failed", color="tab:red", hatch="//")
+    _stack(bars, hours, floor, [each for each in made if not _good(each)], "failed", color="0.6", hatch="///")
     bars.set_xticks(range(0, HOURS, 3), [f"{hour:%H:00}" for hour in hours[::3]])
     bars.set_ylabel("calls an hour")
     bars.set_xlabel("UTC")
