@@ -77,19 +77,20 @@ class LibraryModel:
             images = [Image.open(io.BytesIO(data)).convert("RGB") for data in jpegs[start : start + SCRIPT_BATCH]]
             with torch.inference_mode():
                 features = self.features(torch.stack([self.transform(image) for image in images]))
-                rows.append(torch.nn.functional.normalize(features, dim=-1).numpy())
+                rows.append(torch.nn.functional.normalize(features, dim=-1).cpu().numpy())
         return np.concatenate(rows)
 
 
-def library_model(spec: EncoderSpec, folder: Path) -> LibraryModel:
+def library_model(spec: EncoderSpec, folder: Path, device: str = "cpu") -> LibraryModel:
     if spec.adapter == "open_clip":
         model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-        return LibraryModel(transform, model.eval().encode_image)
-    backbone = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        model = model.eval().to(device)
+        return LibraryModel(transform, lambda batch: model.encode_image(batch.to(device)))
+    backbone = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device)
     processor = AutoImageProcessor.from_pretrained(folder)
 
     def features(batch: torch.Tensor) -> torch.Tensor:
-        output = backbone(pixel_values=batch)
+        output = backbone(pixel_values=batch.to(device))
         return output.pooler_output if spec.pooling == "pooler" else output.last_hidden_state[:, 0]
 
     return LibraryModel(lambda image: processor(images=image, return_tensors="pt")["pixel_values"][0], features)
