@@ -39,7 +39,9 @@ class Photos:
 
     @classmethod
     def of(cls, jpegs: Sequence[bytes]) -> "Photos":
-        return cls([Photo(n, n, hashlib.sha256(data).hexdigest(), data) for n, data in enumerate(jpegs, start=1)])
+        # Each counts as another picture, though a benchmark shows some of them more than once.
+        digests = (hashlib.sha256(b"%d " % n + data).hexdigest() for n, data in enumerate(jpegs, start=1))
+        return cls([Photo(n, n, digest, data) for n, (digest, data) in enumerate(zip(digests, jpegs, strict=True), 1)])
 
     def ok_entries(self) -> Sequence[Photo]:
         return self.photos

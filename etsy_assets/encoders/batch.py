@@ -82,8 +82,9 @@ def embed_batch(
     """Writes one embeddings file per encoder, rows in (listing_id, image_id) order.
 
     A file whose cutouts and encoder have not changed is left untouched; of one that has, the rows that still hold are
-    kept. A killed run goes on from `<batch>.partial` beside the destination, and its file is the same as an undisturbed
-    one. Memory holds three chunks of batch_size inputs per encoder, however large the batch.
+    kept. Images with the same bytes are computed once. A killed run goes on from `<batch>.partial` beside the
+    destination, and its file is the same as an undisturbed one. Memory holds three chunks of batch_size inputs per
+    encoder, however large the batch.
 
     encoders, destinations: by encoder name. batch_size: inputs in one pass of a model; None is what is best on the
     encoders' device. decode_threads: None for one a core, all of which a GPU needs. on_progress: called with (images
@@ -113,11 +114,11 @@ def embed_batch(
             asked = {name: encoder for name, encoder in encoders.items() if key in wanted[name]}
             return _inputs_of(cutouts.read(entries[key]), asked)
 
-        reasons: dict[RowKey, str] = {}
+        reasons: dict[bytes, str] = {}
         done = len(keys) - len(todo)
         for key, inputs in _ahead(prepare, todo, decode_threads, lookahead=batch_size):
             if isinstance(inputs, InvalidImage):
-                reasons[key] = str(inputs)
+                reasons[key.source_sha256] = str(inputs)
             for name, embeddings in unfinished.items():
                 if key in wanted[name]:
                     embeddings.add(key, None if isinstance(inputs, InvalidImage) else inputs[name])
@@ -125,7 +126,7 @@ def embed_batch(
             if on_progress is not None:
                 on_progress(done, len(keys))
         outcomes = [
-            _outcome(key, name, None if embeddings.has(key) else reasons.get(key, FAILED_BEFORE))
+            _outcome(key, name, None if embeddings.has(key) else reasons.get(key.source_sha256, FAILED_BEFORE))
             for name, embeddings in unfinished.items()
             for key in keys
         ]

@@ -45,6 +45,7 @@ class EncoderReport:
 class UnfinishedEmbeddings:
     """Takes a batch's inputs in row order and keeps what the file will need.
 
+    Sellers show one photo in several listings: of images with the same bytes only the first is computed.
     Vectors of the finished file are kept as long as the cutout and the encoder are the same. The others are cut into
     chunks of batch_size by position, and a chunk is computed whole or taken whole from the journal: a model's last bits
     depend on what else is in its batch, so the file after a kill is the same as without one.
@@ -58,10 +59,13 @@ class UnfinishedEmbeddings:
         finished = _finished_rows(encoder, destination)
         self._is_finished = finished is not None
         self._kept = finished or {}
+        self._first: dict[bytes, RowKey] = {}
+        for key in keys:
+            self._first.setdefault(key.source_sha256, key)
         self._journal = Journal(destination.with_suffix(".partial"), encoder.fingerprint, encoder.dimension)
         self._new: set[RowKey] = set()
         self._seconds = 0.0
-        missing = [key for key in keys if key not in self._kept]
+        missing = [key for key in self._first.values() if self._kept_vector(key) is None]
         chunks = (missing[start : start + batch_size] for start in range(0, len(missing), batch_size))
         self._chunks = deque(chunk for chunk in chunks if not self._journal.rows.keys() >= set(chunk))
         self._inputs: dict[RowKey, torch.Tensor | None] = {}
@@ -76,7 +80,7 @@ class UnfinishedEmbeddings:
 
     def has(self, key: RowKey) -> bool:
         """Whether this image has a vector."""
-        vector = self._kept.get(key, self._journal.rows.get(key))
+        vector = self._vector(key)
         return vector is not None and bool(vector.any())
 
     def add(self, key: RowKey, inputs: "torch.Tensor | None") -> None:
@@ -94,8 +98,8 @@ class UnfinishedEmbeddings:
         rows = [key for key in self._keys if self.has(key)]
         rewritten = not self._is_finished or rows != list(self._kept)
         if rewritten:
-            vectors = {**self._journal.rows, **self._kept}
-            write_embeddings(self._destination, self._file(rows, [vectors[key] for key in rows]))
+            vectors = [vector for key in rows if (vector := self._vector(key)) is not None]
+            write_embeddings(self._destination, self._file(rows, vectors))
         self._journal.discard()
         return EncoderReport(
             encoder=self.encoder.name,
@@ -105,6 +109,14 @@ class UnfinishedEmbeddings:
             seconds=self._seconds,
             rewritten=rewritten,
         )
+
+    def _vector(self, key: RowKey) -> Vectors | None:
+        """Of the image, or of the first one with the same bytes; zeros for one that can't be decoded."""
+        kept = self._kept_vector(key)
+        return self._journal.rows.get(self._first[key.source_sha256]) if kept is None else kept
+
+    def _kept_vector(self, key: RowKey) -> Vectors | None:
+        return self._kept.get(key, self._kept.get(self._first[key.source_sha256]))
 
     def __enter__(self) -> Self:
         return self

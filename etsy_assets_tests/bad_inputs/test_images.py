@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 from etsy_assets.catalog.records import ImageRecord
+from etsy_assets.encoders.batch import embed_batch
+from etsy_assets.encoders.embeddings import read_embeddings
 from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.imaging.download import DownloadOptions, download_batch
+from etsy_assets_tests.encoders.projection import ProjectionEncoder
 from etsy_assets_tests.imaging.image_server import Answer, ImageServer, running_image_server
 from etsy_assets_tests.imaging.pictures import encoded, jpeg, photo
 
@@ -103,9 +106,13 @@ def test_bad_input_31_cmyk_16_bit_rotated_and_animated_pictures_become_upright_r
     assert pictures[5].size == (3000, 3000)
 
 
-def test_bad_input_32_the_same_photo_under_two_ids_is_known_by_its_hash_and_both_rows_are_kept(tmp_path: Path):
-    same = jpeg(9)
+def test_bad_input_32_the_same_photo_under_two_ids_is_embedded_once_and_both_rows_are_kept(tmp_path: Path):
+    same, vectors = jpeg(9), tmp_path / "projection" / "batch-000001.safetensors"
     with downloaded(tmp_path, same, jpeg(2), same, listing_ids=(1, 1, 2)) as archive:
         hashes = {(entry.listing_id, entry.image_id): entry.sha256 for entry in archive.entries}
+        report = embed_batch(archive, {"projection": ProjectionEncoder()}, {"projection": vectors})
     assert len(hashes) == 3
     assert hashes[1, 1] == hashes[2, 3] != hashes[1, 2]
+    assert (report.encoders["projection"].new, report.encoders["projection"].reused) == (2, 1)
+    stored = read_embeddings(vectors)
+    assert list(zip(stored.listing_ids, stored.image_ids, strict=True)) == [(1, 1), (1, 2), (2, 3)]

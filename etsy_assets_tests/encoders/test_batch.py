@@ -91,6 +91,34 @@ def test_no_encoders_is_no_work(cutouts):
     assert (report.encoders, report.outcomes, report.decoded) == ({}, [], 0)
 
 
+def test_the_same_photo_in_several_listings_is_computed_once_and_has_a_row_in_each(encoders, tmp_path, paths):
+    pictures = some_pictures(6)
+    first, *_, last = sorted(pictures)
+    pictures[last] = pictures[first]
+    shown_twice = archive(tmp_path / "batch-000001.tar", pictures)
+    report = embed_batch(shown_twice, encoders, paths, BATCH_SIZE)
+    assert (counts(report), report.decoded) == ({(5, 1, 0)}, 5)
+    assert {outcome.status for outcome in report.outcomes} == {"ok"}
+    for path in paths.values():
+        stored = read_embeddings(path)
+        assert list(zip(stored.listing_ids, stored.image_ids, strict=True)) == sorted(pictures)
+        assert (stored.vectors[0] == stored.vectors[-1]).all()
+        assert not (stored.vectors[0] == stored.vectors[1]).all()
+    before = contents(paths)
+    assert counts(embed_batch(shown_twice, encoders, paths, BATCH_SIZE)) == {(0, 6, 0)}
+    assert contents(paths) == before
+
+
+def test_a_photo_in_several_listings_that_does_not_decode_fails_in_each_for_the_same_reason(encoders, tmp_path, paths):
+    pictures = some_pictures(3)
+    first, second, _ = sorted(pictures)
+    pictures[first] = pictures[second] = b"no picture"
+    report = embed_batch(archive(tmp_path / "batch-000001.tar", pictures), encoders, paths, BATCH_SIZE)
+    failed = {(each.listing_id, each.image_id, each.reason) for each in report.outcomes if each.status == "failed"}
+    assert {key[:2] for key in failed} == {first, second}
+    assert len({reason for *_, reason in failed}) == 1
+
+
 def test_there_is_one_outcome_per_image_and_encoder(encoders, cutouts, paths):
     report = embed_batch(cutouts, encoders, paths, BATCH_SIZE)
     assert {(outcome.listing_id, outcome.image_id, outcome.stage) for outcome in report.outcomes} == {
