@@ -96,7 +96,7 @@ def test_what_changed_of_a_listing_lands_and_only_other_pictures_and_texts_are_m
     shop.shop.revise_listing(retitled, title="A chair of another name")
     stocked = shop.shop.listing(rearranged)
     first, second, *rest = stocked.photos
-    new = replace(first, image_id=first.image_id + 50, suffix="newp", position=2)
+    new = replace(first, image_id=first.image_id + 50, suffix="newp", position=2, view=first.view + 40, azimuth=2.0)
     photos = (replace(second, position=0), replace(first, position=1), new)
     shop.shop.put_up(replace(stocked, photos=photos))
     untouched = Path(deployed.home.images(OTHER)).read_bytes()
