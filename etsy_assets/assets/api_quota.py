@@ -1,5 +1,6 @@
 """The calls to Etsy: how many were made for what, what became of them, and how many are left."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +10,12 @@ from etsy_assets.assets.call_chart import calls_chart
 from etsy_assets.assets.failures import RETRY_PASSING_FAULTS, failing_clearly
 from etsy_assets.assets.groups import OWNERS, UPKEEP
 from etsy_assets.catalog.records import ApiCalls, QuotaReading
-from etsy_assets.etsy.call_budget import DAY, CallPurpose, calls_left, used_of_day
+from etsy_assets.etsy.call_budget import DAY, CallPurpose, calls_left, of_day, used_of_day
 from etsy_assets.resources.stores import CatalogDatabase
 
 NOT_DROPPED = "the_daily_limit_has_not_dropped"
 # So long a drop is told of; then the lower limit is the usual one.
 TOLD_FOR = timedelta(days=7)
-# A 404 is an answer like another: that a listing is gone.
-GOOD = ("ok", "gone")
 
 
 @dg.asset(
@@ -41,14 +40,14 @@ def api_quota(context: dg.AssetExecutionContext, catalog_database: CatalogDataba
         readings = catalog.quota_readings(now - TOLD_FOR)
     used, failed = used_of_day(made, now), failures(made, now)
     newest = readings[-1] if readings else None
-    context.log.info("%d calls in 24 hours, %d of them failed", used.total(), sum(failed.values()))
+    context.log.info("%d calls in 24 hours, %d of them failed", used.total(), failed.total())
     return dg.MaterializeResult(
         metadata={
             "calls_left_today": calls_left(gate, made, now),
             "limit_per_day": newest.limit_per_day if newest else None,
             "limit_per_second": newest.limit_per_second if newest else None,
             "calls": used.total(),
-            "failed_calls": sum(failed.values()),
+            "failed_calls": failed.total(),
             **{f"calls_{purpose}": used[purpose] for purpose in CallPurpose},
             **{f"failed_{kind}": failed[kind] for kind in sorted(failed)},
             "chart": dg.MetadataValue.md(calls_chart(made, readings, now)),
@@ -57,12 +56,12 @@ def api_quota(context: dg.AssetExecutionContext, catalog_database: CatalogDataba
     )
 
 
-def failures(made: Sequence[ApiCalls], now: datetime) -> dict[str, int]:
-    """{kind of failure: calls} of the last 24 hours."""
-    kinds: dict[str, int] = {}
-    for each in made:
-        if each.outcome not in GOOD and each.hour + DAY > now:
-            kinds[each.outcome] = kinds.get(each.outcome, 0) + each.calls
+def failures(made: Sequence[ApiCalls], now: datetime) -> Counter[str]:
+    """{kind of failure: calls} of the time that used_of_day counts."""
+    kinds: Counter[str] = Counter()
+    for each in of_day(made, now):
+        if each.failed:
+            kinds[each.outcome] += each.calls
     return kinds
 
 

@@ -22,8 +22,10 @@ def calls_chart(made: Sequence[ApiCalls], readings: Sequence[QuotaReading], now:
     bars = figure.subplots()
     floor = [0] * HOURS
     for purpose in CallPurpose:
-        floor = _stack(bars, hours, floor, [each for each in made if each.purpose == purpose and _good(each)], purpose)
-    _stack(bars, hours, floor, [each for each in made if not _good(each)], "failed", color="0.6", hatch="///")
+        floor = _stack(
+            bars, hours, floor, [each for each in made if each.purpose == purpose and not each.failed], purpose
+        )
+    _stack(bars, hours, floor, [each for each in made if each.failed], "failed", color="0.6", hatch="///")
     bars.set_xticks(range(0, HOURS, 3), [f"{hour:%H:00}" for hour in hours[::3]])
     bars.set_ylabel("calls an hour")
     bars.set_xlabel("UTC")
@@ -39,10 +41,6 @@ def calls_chart(made: Sequence[ApiCalls], readings: Sequence[QuotaReading], now:
     picture = io.BytesIO()
     figure.savefig(picture, format="jpeg", dpi=80)
     return f"![calls of the last 24 hours](data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()})"
-
-
-def _good(made: ApiCalls) -> bool:
-    return made.outcome in ("ok", "gone")
 
 
 def _stack(

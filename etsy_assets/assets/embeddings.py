@@ -1,8 +1,6 @@
 """Each cutout as the vectors of the profile's encoders, and each listing's words as those of the CLIP encoders."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import dagster as dg
 
@@ -20,6 +18,7 @@ from etsy_assets.imaging.archive import ImageArchive
 from etsy_assets.partitions import listing_batches
 from etsy_assets.resources.encoder_models import EncoderModels
 from etsy_assets.resources.stores import CatalogDatabase, HomeFolder
+from etsy_assets.storage import sha256_file
 
 COMPLETE = "every_cutout_is_embedded"
 
@@ -80,7 +79,7 @@ def make_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
                     catalog.record_made(batch, "embedded", images_version)
                 for name, found in report.encoders.items():
                     metadata = {embeddings_key(name): encoder_metadata(found)}
-                    results.add(batch, metadata, file_version(destinations[name]))
+                    results.add(batch, metadata, sha256_file(destinations[name]))
                 for name, found in report.encoders.items():
                     reports[name].append(found)
                 context.log.info("%s: %d cutouts, %d read", batch, report.images, report.decoded)
@@ -131,19 +130,13 @@ def make_text_embeddings(specs: Sequence[EncoderSpec]) -> dg.AssetsDefinition:
                     destination = home_folder.paths.text_embeddings(name, batch)
                     report = embed_listing_texts(records, encoder, destination)
                     metadata = {text_embeddings_key(name): encoder_metadata(report)}
-                    results.add(batch, metadata, file_version(destination))
+                    results.add(batch, metadata, sha256_file(destination))
                 if len(chosen) == len(readers):
                     catalog.record_made(batch, "texts", content)
         for name in chosen:
             yield dg.MaterializeResult(asset_key=text_embeddings_key(name))
 
     return text_embeddings
-
-
-def file_version(path: Path) -> str:
-    """The same for the same bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def encoder_metadata(report: EncoderReport) -> dict[str, int | float]:

@@ -91,6 +91,16 @@ class ListingQueries(Database):
             number = stored_batch_number(connection, batch)
             return _records(connection, connection.execute(query.where(discovered_listing.c.batch_number == number)))
 
+    def listings_gone(self, batch: str) -> dict[int, bool]:
+        """{listing_id: whether it is gone} of the batch's listings that have a row. Raises UnknownBatch."""
+        query = sa.select(listing.c.listing_id, listing.c.gone_at.is_not(None)).join(
+            discovered_listing, discovered_listing.c.listing_id == listing.c.listing_id
+        )
+        with self._read() as connection:
+            number = stored_batch_number(connection, batch)
+            rows = connection.execute(query.where(discovered_listing.c.batch_number == number))
+            return {listing_id: bool(is_gone) for listing_id, is_gone in rows}
+
     def listing(self, listing_id: int) -> ListingRecord | None:
         """The stored listing, gone or not, with its shop; None when it was never fetched."""
         return self.listings_by_id([listing_id]).get(listing_id)

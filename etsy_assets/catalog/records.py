@@ -230,6 +230,11 @@ class ApiCalls:
     outcome: CallOutcome
     calls: int
 
+    @property
+    def failed(self) -> bool:
+        """A 404 is an answer like another: that a listing is gone."""
+        return self.outcome not in ("ok", "gone")
+
 
 @dataclass(frozen=True, slots=True)
 class CallGate:

@@ -30,21 +30,19 @@ def read_batch(catalog: Catalog, client: EtsyClient, batch: str, now: datetime) 
     Raises UnknownBatch, and what the client raises: then nothing of the batch is changed.
     """
     ids = catalog.batch_listing_ids(batch)
-    buried = {record.listing_id for record in catalog.listings(batch, include_gone=True)}
-    buried -= {record.listing_id for record in catalog.listings(batch)}
+    buried = {listing_id for listing_id, is_gone in catalog.listings_gone(batch).items() if is_gone}
     records, missing = read_listings(client, ids, buried)
     catalog.upsert_listings(records)
     catalog.mark_gone(missing, now)
     catalog.record_read(batch, now)
-    there = {record.listing_id for record in catalog.listings(batch)}
-    stored = {record.listing_id for record in catalog.listings(batch, include_gone=True)}
+    stored = catalog.listings_gone(batch)
     return BatchReport(
         read=len(records),
         gone=len(missing),
-        returned=len(buried & there),
+        returned=sum(not stored.get(listing_id, True) for listing_id in buried),
         images=len(catalog.images(batch)),
         content_version=catalog.batch_content(batch).content_version,
-        unaccounted=frozenset(set(ids) - stored),
+        unaccounted=frozenset(set(ids) - stored.keys()),
     )
 
 

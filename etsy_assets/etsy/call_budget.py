@@ -57,12 +57,16 @@ def calls_left(gate: CallGate, made: Iterable[ApiCalls], now: datetime) -> int |
     return left if quota.limit_per_day is None else min(left, quota.limit_per_day)
 
 
+def of_day(made: Iterable[ApiCalls], now: datetime) -> list[ApiCalls]:
+    """Those of the last 24 hours, with the whole of the hour that they begin in."""
+    return [each for each in made if each.hour >= hour_of(now - DAY)]
+
+
 def used_of_day(made: Iterable[ApiCalls], now: datetime) -> Counter[str]:
-    """{purpose: calls} of the last 24 hours and what the hour before them has more."""
+    """{purpose: calls}, of the time that of_day takes."""
     used: Counter[str] = Counter()
-    for each in made:
-        if each.hour >= hour_of(now - DAY):
-            used[each.purpose] += each.calls
+    for each in of_day(made, now):
+        used[each.purpose] += each.calls
     return used
 
 
@@ -83,7 +87,7 @@ def resumes_at(gate: CallGate, made: Iterable[ApiCalls], now: datetime) -> datet
     """When calls come back: as Etsy has said, or when the oldest of ours leave its window."""
     if gate.spent_until is not None and gate.spent_until > now:
         return gate.spent_until
-    hours = [each.hour for each in made if each.calls and each.hour >= hour_of(now - DAY)]
+    hours = [each.hour for each in of_day(made, now)]
     # Without any of ours they were made by another program with the same key.
     return min(hours) + HOUR + DAY if hours else now + HOUR
 

@@ -31,7 +31,7 @@ class NewestReport:
 def read_newest(
     catalog: Catalog, client: EtsyClient, node: int, max_pages: int, whole_reach: bool = False
 ) -> NewestReport:
-    """Records the newest listings below the node, page by page, back to the newest one of the last whole reading.
+    """Records the newest listings below the node, page by page, back to the newest one of the last reading that ended.
 
     A reading that breaks off keeps what it has found, and the next goes back just as far: known listings are no reason
     to stop before that. whole_reach: reads max_pages, or to the end. Raises what the client raises.

@@ -14,10 +14,10 @@ from etsy_assets.etsy.cdn import UnknownImageUrl, parse_image_url
 from etsy_assets.etsy.client import EtsyClient
 from etsy_assets.etsy.faults import OffsetCeiling, PayloadError, RequestRefused
 from etsy_assets.etsy.slice_crawl import LAST_OFFSET
+from etsy_assets.imaging.http_fetch import ACCEPT
 
 # Leaves that a crawler found to be refused (reference: its commit 620f4db).
 DOUBTED_NODES = (12405, 12369, 12370)
-JPEG_FIRST = "image/jpeg,image/png;q=0.9,*/*;q=0.1"
 WEBP_FIRST = "image/webp,image/jpeg;q=0.5"
 _CDN_TIMEOUT_SECONDS = 20
 
@@ -183,14 +183,14 @@ class Probes:
     def _cdn_size(self) -> ProbeResult:
         """Has the CDN the size that is downloaded?"""
         url = self._image_url(self.size)
-        answer = self._get(url, JPEG_FIRST)
+        answer = self._get(url, ACCEPT)
         text = f"{self.size}: HTTP {answer.status_code}, {len(answer.content):,} bytes, {_cache(answer)}"
         return ProbeResult("Has the CDN the size that is downloaded?", text, "HTTP 200", answer.status_code == 200)
 
     def _cdn_format(self) -> ProbeResult:
         """Does Accept decide the format of an image?"""
         url = self._image_url(self.size)
-        formats = [self._get(url, accept).headers.get("content-type", "none") for accept in (JPEG_FIRST, WEBP_FIRST)]
+        formats = [self._get(url, accept).headers.get("content-type", "none") for accept in (ACCEPT, WEBP_FIRST)]
         answer = f"asked for JPEG it is {formats[0]}, for WebP {formats[1]}"
         return ProbeResult("Does Accept decide the format of an image?", answer, "JPEG for JPEG", "jpeg" in formats[0])
 
